@@ -1,0 +1,51 @@
+"""Functional deep learning on JAX: networks, and whole training runs, as pure functions."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from jdl import _devices
+
+if TYPE_CHECKING:
+    from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, train, tree
+    from jdl.io import Model
+    from jdl.train import Recipe, TrainState, loop
+    from jdl.train.fit import fit
+    from jdl.train.run import run
+
+__version__ = "0.1.0"
+
+_MODULES = (
+    "data", "datasets", "features", "io", "losses", "metrics", "models", "nn", "optim", "train", "tree",
+)  # fmt: skip
+_NAMES = {
+    "Model": "jdl.io",
+    "Recipe": "jdl.train",
+    "TrainState": "jdl.train",
+    "fit": "jdl.train",
+    "loop": "jdl.train",
+    "run": "jdl.train",
+}
+
+__all__ = [
+    "Model", "Recipe", "TrainState", "data", "datasets", "features", "fit", "io", "loop", "losses", "metrics",
+    "models", "nn", "optim", "run", "train", "tree",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """Import a part of the library at its first use."""
+    if name in _NAMES:
+        value = getattr(import_module(_NAMES[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"jdl.{name}")
+    else:
+        raise AttributeError(f"module 'jdl' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+_devices.configure()
