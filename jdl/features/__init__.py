@@ -1,0 +1,6 @@
+"""Preparation in pure JAX, fitted on training rows."""
+
+from jdl.features.prepare import Prepare
+from jdl.features.table import table
+
+__all__ = ["Prepare", "table"]
