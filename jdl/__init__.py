@@ -8,8 +8,9 @@ from jdl import _devices
 if TYPE_CHECKING:
     from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, train, tree
     from jdl.io import Model
-    from jdl.train import Recipe, TrainState, loop
+    from jdl.train import Recipe, TrainState
     from jdl.train.fit import fit
+    from jdl.train.loop import loop
     from jdl.train.run import run
 
 __version__ = "0.1.0"

@@ -370,7 +370,8 @@ def _like(vector: jax.Array, tree: Any) -> Any:
     leaves, structure = jax.tree.flatten(tree)
     ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
     parts = jnp.split(vector, ends) if leaves else []
-    return structure.unflatten([part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)])
+    shaped = [part.reshape(leaf.shape) for part, leaf in zip(parts, leaves, strict=True)]
+    return jax.tree.unflatten(structure, shaped)
 
 
 def _at(value: Number | Schedule, step: jax.Array) -> Number:

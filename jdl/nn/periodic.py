@@ -1,0 +1,68 @@
+"""Periodic features of numbers: what lets a network bend sharply along one column."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdl.nn import init as inits
+from jdl.nn.constructor import constructor
+from jdl.nn.init import Initializer
+from jdl.nn.layer import Layer, LayerError, Scope, layer
+from jdl.nn.linear import positive
+
+
+@constructor
+def periodic(width: int = 8, *, frequencies: int = 32, lowest: Any = 0.05, highest: Any = 30.0) -> Layer:
+    r"""Embed each number by trained waves: :math:`y_j = \mathrm{relu}(v_j W_j + b_j)`,
+    :math:`v_j = [\cos 2\pi f_j x_j, \sin 2\pi f_j x_j]`.
+
+    Input ``(p,)``, numbers of about unit variance; output ``(p, width)``. Parameters: ``f``
+    ``(p, frequencies)``, normal, with standard deviations from ``lowest`` to ``highest`` (which may be
+    traced) in geometric steps; ``w`` ``(p, 2 * frequencies, width)``, uniform within
+    :math:`\pm 1 / \sqrt{2\,\mathrm{frequencies}}`; ``b`` ``(p, width)``, zeros.
+
+    Source: Gorishniy, Rubachev and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep
+    Learning", https://arxiv.org/abs/2203.05556 (PLR). There one scale for all frequencies is tuned for each
+    table; a ladder of scales needs no tuning.
+
+    Raises:
+        LayerError: the input is not a vector; a width or a number of frequencies below 1.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> params, _ = nn.periodic(4).init(jax.random.key(0), jnp.zeros(3))
+    >>> nn.periodic(4)(params, jnp.zeros(3)).shape
+    (3, 4)
+    """
+    positive("periodic: width", width)
+    positive("periodic: frequencies", frequencies)
+    bound = (2 * frequencies) ** -0.5
+
+    @layer
+    def periodic(my: Scope, x: Any) -> Any:
+        if jnp.ndim(x) != 1:
+            raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (p,): one number a column")
+        f = my.param("f", (x.size, frequencies), ladder(lowest, highest))
+        w = my.param("w", (x.size, 2 * frequencies, width), inits.uniform(-bound, bound))
+        b = my.param("b", (x.size, width), inits.zeros)
+        angle = 2 * jnp.pi * f * x[:, None]
+        waves = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
+        return jax.nn.relu(jnp.einsum("pf,pfw->pw", waves, w) + b)
+
+    return periodic
+
+
+@constructor
+def ladder(lowest: Any, highest: Any) -> Initializer:
+    r"""Draw from :math:`\mathcal{N}(0, s_i^2)` at place :math:`i` of the last axis.
+
+    The :math:`s_i` go from ``lowest`` to ``highest`` in geometric steps.
+    """
+
+    def draw(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        steps = jnp.linspace(0.0, 1.0, shape[-1])
+        scale = lowest * (highest / lowest) ** steps
+        return (jax.random.normal(key, shape) * scale).astype(dtype)
+
+    return Initializer(draw, "ladder")

@@ -1,0 +1,242 @@
+"""Combinators that run a part under a JAX transform: ``repeat``, ``remat``, ``map`` and ``ensemble``.
+
+Each runs its part as a branch of the pass: a pure function that JAX can transform. Parameters and state are
+split off before; updates, losses and watched outputs come back as its results and are joined after.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jdl import tree
+from jdl.nn.batch import batch_size
+from jdl.nn.constructor import constructor
+from jdl.nn.layer import Layer, as_layer
+from jdl.nn.product import under_batch
+from jdl.nn.scope import Scope, at_home, inline, join_path, trace_now
+from jdl.nn.spec import LayerError, shapes
+from jdl.nn.trees import replaced, subtree
+
+Branch = Callable[[Any, Any, Any, tuple], tuple[Any, tuple[dict, dict, dict]]]
+
+
+def branch(
+    my: Scope, part: Layer, keywords: Mapping[str, Any], *, stack: tuple[int, ...] = (), batched: bool = False
+) -> tuple[Any, Any, Branch]:
+    """Split a part off the pass: its parameters, its state, and ``run(params, state, i, inputs)``.
+
+    Run *i* draws its keys from ``fold_in(key, i)`` (None: there is one run). Where no key may be drawn, the
+    runs may draw none either. ``stack`` are leading axes of the part's entries. ``batched``: the transform
+    maps nothing, so the batch axis is still the next one out.
+    """
+    outer, path = my._live(), my._path
+    barred = outer.key is not None and (outer.barred or trace_now() != outer.trace)
+    key = outer.key if barred else my.key()
+    batched = batched and under_batch(my)
+    below = path.removeprefix(outer.root).strip("/")
+    updates = {name.removeprefix(outer.root).strip("/"): value for name, value in outer.updates.items()}
+    state = None if outer.state is None else subtree(replaced(outer.state, updates), below)
+
+    def run(params: Any, state: Any, i: Any, inputs: tuple) -> tuple[Any, tuple[dict, dict, dict]]:
+        collected: tuple[dict, dict, dict] = ({}, {}, {})
+        updates, losses, taps = collected
+        outputs = inline(
+            my,
+            part,
+            inputs,
+            keywords,
+            params=params,
+            state=state,
+            key=key if key is None or i is None else jax.random.fold_in(key, i),
+            root=path,
+            stack=outer.stack + stack,
+            updates=updates,
+            losses=losses,
+            taps=taps,
+            uses=Counter(),
+            barred=barred,
+            batched=batched,
+            trace=trace_now(),
+            home=trace_now(),
+        )
+        return outputs, collected
+
+    return subtree(outer.params, below), state, run
+
+
+def collect(my: Scope, collected: tuple[dict, dict, dict]) -> None:
+    """Join what a branch collected to the pass."""
+    run, (updates, losses, taps) = my._live(), collected
+    for path in updates:
+        at_home(run, path, "updates state")
+        run.updates[path] = updates[path]
+    for path in losses:
+        at_home(run, path, "adds a loss")
+        run.add_loss(path, losses[path])
+    for path in taps:
+        at_home(run, path, "is watched by nn.intermediates")
+        run.add_tap(path, taps[path])
+
+
+def _need_leading(my: Scope, n: int, trees: Any) -> None:
+    for path, leaf in tree.items(trees):
+        shape = jnp.shape(leaf)
+        if shape[:1] != (n,):
+            raise LayerError(f"{join_path(my._path, path)}: has shape {shape}, needs {(n, *shape[1:])}")
+
+
+@constructor
+def repeat(n: int, block: Any, *, unroll: int = 1) -> Layer:
+    r"""Run ``n`` blocks of the same kind, each with its own parameters: :math:`x_{i+1} = f_{\theta_i}(x_i)`.
+
+    The blocks are one ``lax.scan`` over parameters and state stacked on a leading axis of ``n``, so tracing
+    and compiling cost as much as for one block. The first input is carried and must keep its shape and dtype;
+    further inputs and keyword inputs are given to every block. Block *i* draws from ``fold_in(key, i)``.
+    Auxiliary losses and intermediate values come out stacked, one for each block. ``unroll`` blocks are laid
+    out one after the other per scan step: faster for small blocks.
+
+    Raises:
+        LayerError: the block's output has another shape or dtype than its first input.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> net = nn.repeat(12, nn.residual(nn.chain(nn.layer_norm(), nn.dense(8), nn.gelu)))
+    >>> params, state = net.init(jax.random.key(0), jnp.zeros(8))
+    >>> params["dense"]["w"].shape
+    (12, 8, 8)
+    """
+    block = as_layer(block)
+    _need_count("repeat", n)
+
+    def forward(my: Scope, x: Any, *others: Any, **keywords: Any) -> Any:
+        params, state, run = branch(my, block, keywords, stack=(n,), batched=True)
+        if my._live().specs is not None:  # one block stands for all
+            y, collected = run(params, state, 0, (x, *others))
+            _need_same(my, y, x)
+            collect(my, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), collected))
+            return y
+        _need_leading(my, n, params)
+        _need_leading(my, n, state)
+
+        def step(x: Any, its: Any) -> Any:
+            params, state, i = its
+            return run(params, state, i, (x, *others))
+
+        x, collected = jax.lax.scan(step, x, (params, state, jnp.arange(n)), unroll=unroll)
+        collect(my, collected)
+        return x
+
+    return Layer(forward, name="repeat", parts=block.parts, inputs=block.inputs)
+
+
+def _need_count(name: str, n: Any) -> None:
+    if not isinstance(n, int) or n < 1:
+        raise LayerError(f"{name}: found n = {n!r}, needs a number of at least 1")
+
+
+def _need_same(my: Scope, found: Any, needed: Any) -> None:
+    if shapes(found) != shapes(needed):
+        raise LayerError(
+            f"{my._where()}: a repeated block must give back the shape and dtype of its first input; "
+            f"found {shapes(found)}, needs {shapes(needed)}"
+        )
+
+
+@constructor
+def ensemble(net: Any, n: int) -> Layer:
+    """Run ``n`` members of one kind, each with its own parameters, on the same inputs: outputs ``(n, …)``.
+
+    Parameters, state, auxiliary losses and intermediate values have a leading axis of ``n``. Member *i*
+    begins, and draws its keys, from ``fold_in(key, i)``.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> net = nn.ensemble(nn.dense(2), 5)
+    >>> params, _ = net.init(jax.random.key(0), jnp.zeros(3))
+    >>> params["w"].shape, net(params, jnp.zeros(3)).shape
+    ((5, 3, 2), (5, 2))
+    """
+    net = as_layer(net)
+    _need_count("ensemble", n)
+
+    def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
+        params, state, run = branch(my, net, keywords, stack=(n,))
+        _need_leading(my, n, params)
+        _need_leading(my, n, state)
+        member = lambda params, state, i: run(params, state, i, inputs)
+        outputs, collected = jax.vmap(member)(params, state, jnp.arange(n))
+        collect(my, collected)
+        return outputs
+
+    return Layer(forward, name="ensemble", parts=net.parts, inputs=net.inputs)
+
+
+POLICIES = {
+    "nothing": jax.checkpoint_policies.nothing_saveable,
+    "dots": jax.checkpoint_policies.dots_saveable,
+    "dots_no_batch": jax.checkpoint_policies.dots_with_no_batch_dims_saveable,
+    "everything": jax.checkpoint_policies.everything_saveable,
+}
+
+
+@constructor
+def remat(part: Any, policy: str = "nothing") -> Layer:
+    """Recompute a part's intermediate values in the backward pass instead of keeping them.
+
+    ``policy`` names what is kept all the same: ``"nothing"``, ``"dots"`` (every matrix product),
+    ``"dots_no_batch"`` (those without a batch dimension) or ``"everything"``. See ``jax.checkpoint``.
+
+    Raises:
+        LayerError: another policy.
+
+    >>> from jdl import nn
+    >>> nn.remat(nn.dense(8), policy="dots")
+    remat(dense(8), policy='dots')
+    """
+    part = as_layer(part)
+    if policy not in POLICIES:
+        raise LayerError(f"remat: unknown policy {policy!r}; choose one of {sorted(POLICIES)}")
+
+    def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
+        params, state, run = branch(my, part, keywords, batched=True)
+        outputs, collected = jax.checkpoint(
+            lambda params, state, inputs: run(params, state, None, inputs), policy=POLICIES[policy]
+        )(params, state, inputs)
+        collect(my, collected)
+        return outputs
+
+    return Layer(forward, name="remat", parts=part.parts, inputs=part.inputs)
+
+
+@constructor
+def map(part: Any) -> Layer:  # noqa: A001  (nn.map, beside lax.map)
+    """Run a part on every element of its inputs' leading axis, with shared parameters.
+
+    Element *i* draws its keys from ``fold_in(key, i)``; state updates and auxiliary losses are averaged over
+    the axis, intermediate values are stacked. Keyword inputs are given whole to every element.
+
+    Raises:
+        LayerError: inputs of different lengths.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> net = nn.map(nn.dense(4))
+    >>> params, _ = net.init(jax.random.key(0), jnp.zeros((7, 3)))
+    >>> params["w"].shape, net(params, jnp.zeros((7, 3))).shape
+    ((3, 4), (7, 4))
+    """
+    part = as_layer(part)
+
+    def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
+        params, state, run = branch(my, part, keywords)
+        length = batch_size(inputs, my._where())
+        element = lambda i, inputs: run(params, state, i, inputs)
+        outputs, (updates, losses, taps) = jax.vmap(element)(jnp.arange(length), inputs)
+        mean = lambda leaf: jnp.mean(leaf, axis=0).astype(leaf.dtype)
+        collect(my, (jax.tree.map(mean, updates), jax.tree.map(mean, losses), taps))
+        return outputs
+
+    return Layer(forward, name="map", parts=part.parts, inputs=part.inputs)

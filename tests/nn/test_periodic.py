@@ -1,0 +1,70 @@
+"""Periodic embeddings: the formula, the scales they begin with, and what they refuse."""
+
+import pickle
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jdl import nn
+from jdl.nn.periodic import ladder
+
+X = jnp.array([0.3, -1.2, 2.5])
+
+
+def test_formula() -> None:
+    net = nn.periodic(4, frequencies=5)
+    params, _ = net.init(jax.random.key(0), X)
+    f, w, b = (np.asarray(params[name], np.float64) for name in ("f", "w", "b"))
+    b = b + 0.1
+    want = np.zeros((3, 4))
+    for j, x in enumerate(np.asarray(X, np.float64)):
+        waves = np.concatenate([np.cos(2 * np.pi * f[j] * x), np.sin(2 * np.pi * f[j] * x)])
+        want[j] = np.maximum(waves @ w[j] + b[j], 0)
+    found = net(params | {"b": params["b"] + 0.1}, X)
+    np.testing.assert_allclose(found, want, atol=1e-4)
+    assert (want > 0).any() and (want == 0).any()
+
+
+def test_columns_have_nothing_in_common() -> None:
+    net = nn.periodic(4)
+    params, _ = net.init(jax.random.key(0), X)
+    other = net(params, X.at[1].set(9.0))
+    same = np.asarray(net(params, X) == other).all(1)
+    assert same.tolist() == [True, False, True]
+
+
+def test_gradients() -> None:
+    net = nn.periodic(3, frequencies=2, highest=0.5)
+    params, _ = net.init(jax.random.key(1), X)
+    params = params | {"b": params["b"] + 2.0}  # away from the kink of relu
+    forward = jax.jit(lambda params, x: net(params, x))
+    check_grads(forward, (params, X), order=1, modes=("rev",), atol=1e-2, rtol=1e-2)
+
+
+def test_scales_are_a_geometric_ladder() -> None:
+    drawn = np.asarray(ladder(0.05, 30.0)(jax.random.key(0), (20_000, 4), jnp.float32))
+    np.testing.assert_allclose(drawn.std(0), np.geomspace(0.05, 30.0, 4), rtol=0.03)
+
+
+def test_scales_may_be_traced() -> None:
+    def first(highest: jax.Array) -> jax.Array:
+        return nn.periodic(2, highest=highest).init(jax.random.key(0), X)[0]["f"]
+
+    both = jax.jit(jax.vmap(first))(jnp.array([1.0, 30.0]))
+    np.testing.assert_allclose(both[1], first(30.0), rtol=1e-5)
+
+
+def test_prints_pickles_and_is_itself() -> None:
+    net = nn.periodic(4, frequencies=5)
+    assert net is nn.periodic(4, frequencies=5) and pickle.loads(pickle.dumps(net)) is net
+    assert eval(repr(net), vars(nn)) is net
+
+
+def test_what_it_refuses() -> None:
+    with pytest.raises(nn.LayerError, match=r"periodic: has shape \(2, 2\), needs \(p,\)"):
+        nn.periodic().init(jax.random.key(0), jnp.zeros((2, 2)))
+    with pytest.raises(nn.LayerError, match="periodic: frequencies is 0, needs a positive integer"):
+        nn.periodic(frequencies=0)
