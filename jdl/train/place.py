@@ -1,0 +1,114 @@
+"""Where a run is computed: on one device, or with its batch sharded over all, as a trial says."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jdl.nn.layer import batch_size
+from jdl.nn.summary import flops
+from jdl.train.fit import Progress, epochs
+from jdl.train.recipe import Recipe, batch_sizes
+
+AXIS = ("device",)
+WHOLE = PartitionSpec()  # the same on every device
+
+# Below this many operations a step, a collective between devices costs more than a second device gives;
+# below this many in all, some seconds on one core, compiling a trial costs more than it can save.
+STEP_WORTH_A_TRIAL, RUN_WORTH_A_TRIAL = 2e7, 2e11
+GAIN = 0.9  # the spread program must take less than this part of the other's time
+TRIAL_STEPS, TRIAL_REPEATS = 4, 3
+
+
+class Placement(NamedTuple):
+    """The devices of a run, how its batches lie on them, and why."""
+
+    mesh: Mesh
+    sharded: bool
+    reason: str
+
+    def spread(self, train: Callable[..., Any], specs: Any = WHOLE) -> Callable[..., Any]:
+        """Run ``train(across, *arguments)`` on every device; ``specs`` says how the arguments lie on them."""
+        if not self.sharded:
+            return partial(train, ())
+        train = partial(train, AXIS)
+        return jax.shard_map(train, mesh=self.mesh, in_specs=specs, out_specs=WHOLE, check_vma=False)
+
+    @property
+    def chunk_specs(self) -> Any:
+        """How ``(carry, chunk of batches, count)`` lie on the devices: each has its part of every batch."""
+        return WHOLE, PartitionSpec(None, *AXIS), WHOLE
+
+    def put_chunk(self, chunk: Any) -> Any:
+        """Put a chunk's batches where the loop computes on them."""
+        spec = self.chunk_specs[1] if self.sharded else WHOLE
+        return chunk._replace(batches=jax.device_put(chunk.batches, NamedSharding(self.mesh, spec)))
+
+    def replicate(self, tree: Any) -> Any:
+        """Put arrays on every device of the run."""
+        return jax.device_put(tree, NamedSharding(self.mesh, WHOLE))
+
+
+def on_one(reason: str) -> Placement:
+    """Place a run on the first device."""
+    return Placement(Mesh(jax.local_devices()[:1], AXIS), False, reason)
+
+
+def on_all(reason: str) -> Placement:
+    """Place a run on all devices, each with its part of every batch."""
+    return Placement(Mesh(jax.local_devices(), AXIS), True, reason)
+
+
+def choose(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> Placement:
+    """Choose one device, or all with the batch spread over them, by a trial on a few batches."""
+    devices, rows = len(jax.local_devices()), batch_size(data["y"])
+    size, steps = batch_sizes(recipe, rows)
+    if devices == 1:
+        return on_one("there is one device")
+    if size % (devices * recipe.accumulate):
+        return on_one(f"a batch of {size} rows does not divide among {devices} devices")
+    work = _work(recipe, progress, data) * size
+    if work < STEP_WORTH_A_TRIAL:
+        return on_one(f"a step is {work:.0e} operations, too few to share")
+    if work * steps * recipe.epochs < RUN_WORTH_A_TRIAL:
+        return on_one(f"the run is {work * steps * recipe.epochs:.0e} operations, too short for a trial")
+    few = jax.tree.map(lambda leaf: leaf[: min(rows, TRIAL_STEPS * size)], data)
+    alone, shared = _trial(recipe, progress._replace(best=None), few)
+    reason = f"a few steps took {alone * 1e3:.1f} ms on one device, {shared * 1e3:.1f} ms on {devices}"
+    return on_all(reason) if shared < GAIN * alone else on_one(reason)
+
+
+def _work(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> float:
+    """Estimate the operations of a step for one example: forward, and twice that backward."""
+    features = row = jax.tree.map(lambda leaf: leaf[0], data["x"])
+    if recipe.prepare is not None:
+        features = jax.eval_shape(recipe.prepare.apply, progress.stats, row)
+    return 3.0 * flops(recipe.network, features)
+
+
+def _trial(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> list[float]:
+    """Time one short epoch, on one device and on all: the best of a few each."""
+
+    def epoch(across: tuple[str, ...], progress: Progress, data: dict[str, Any]) -> Any:
+        return epochs(recipe, progress, data, None, 0, 1, across)[1]
+
+    def prepared(placement: Placement) -> Callable[[], Any]:
+        given = placement.replicate((progress, data))
+        return partial(jax.jit(placement.spread(epoch)).lower(*given).compile(), *given)
+
+    with ThreadPoolExecutor() as pool:
+        programs = list(pool.map(prepared, (on_one(""), on_all(""))))
+    return [_fastest(program) for program in programs]
+
+
+def _fastest(program: Callable[[], Any]) -> float:
+    times = []
+    for _ in range(1 + TRIAL_REPEATS):
+        began = time.perf_counter()
+        jax.block_until_ready(program())
+        times.append(time.perf_counter() - began)
+    return min(times[1:])
