@@ -1,0 +1,146 @@
+"""One job from a table to a saved model: each stage gives the facts it found."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+import jdl
+from jdl import models, nn, train
+from jdl.cli import scores
+from jdl.cli.show import status
+from jdl.data import Schema, holdout, infer_schema
+from jdl.data.encode import shown
+from jdl.data.schema import Task
+from jdl.io import Model, save
+from jdl.io.files import check_destination
+from jdl.train.log import progress
+
+NETWORK = "mlp_plr"
+VALID = 0.1  # of the training rows, cut off to choose the best epoch
+
+Facts = dict[str, Any]
+
+
+class Study(NamedTuple):
+    """What is asked for: rows to train on and rows to score, all labelled."""
+
+    name: str
+    title: str
+    train: pl.DataFrame
+    test: pl.DataFrame
+    target: str
+    task: Task | None
+    out: Path
+    seed: int
+    epochs: int | None
+    unlabelled: int = 0
+    reason: str = ""
+
+
+def study(job: Study) -> Iterator[tuple[str, Facts]]:
+    """Train, score and save; give ``(stage, facts)`` after each stage. Test rows are only scored."""
+    began = time.perf_counter()
+    check_destination(job.out)  # before the work, not after it
+    schema = infer_schema(job.train, job.target, job.task)
+    rows, target = schema.encode(job.train), schema.encode_target(job.train)
+    yield "data", _data(job, schema, target)
+
+    kept, held = holdout(target, VALID, job.seed, stratify=schema.task == "classification")
+    data, valid = ({"x": _take(rows, part), "y": target[part]} for part in (kept, held))
+    model, facts = _train(job, schema, data, valid)
+    yield "training", facts
+
+    with status("scoring the test rows"):
+        found = _scores(job, model, data)
+    yield "scores", found
+
+    save(replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target)), job.out)
+    seconds = time.perf_counter() - began
+    yield "saved", {"folder": str(job.out), "seconds": round(seconds, 2)}
+
+
+def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model, Facts]:
+    recipe, hyper = models.recipe(schema, len(data["y"]), NETWORK)
+    if job.epochs is not None:
+        hyper["epochs"] = job.epochs
+    key = jax.random.key(job.seed)
+    with status("compiling"):
+        program = train.compiled(recipe, hyper, key, data, valid, reported=True)
+    began = time.perf_counter()
+    with progress(hyper["epochs"]) as show:
+        run = jdl.run(recipe, hyper, key, data, valid, report=lambda epoch, row: show(epoch + 1, row))
+    seconds = time.perf_counter() - began
+    model = Model.of(schema, NETWORK, hyper, run)
+    best = int(run.history["best_epoch"])
+    facts = {
+        "network": NETWORK,
+        "parameters": nn.count(model.params),
+        "rows": {"train": len(data["y"]), "valid": len(valid["y"])},
+        "hyper": hyper,
+        "placement": program.placement.reason,
+        "sharded": program.placement.sharded,
+        "compile_seconds": round(program.compile_seconds, 2),
+        "training_seconds": round(seconds, 2),
+        "rows_per_second": round(hyper["epochs"] * len(data["y"]) / seconds),
+        "best_epoch": best + 1,
+        "best": {name: value for name, value in model.history[best].items() if name.startswith("valid_")},
+    }
+    return model, facts
+
+
+def _scores(job: Study, model: Model, data: Facts) -> Facts:
+    schema, rows, target = model.schema, model.schema.encode(job.test), model.schema.encode_target(job.test)
+    began = time.perf_counter()
+    outputs = model.predict_rows(rows)
+    seconds = time.perf_counter() - began
+    constant, simple = ("mean", "ridge") if schema.task == "regression" else ("majority", "logistic")
+    contenders = {
+        "jdl": outputs,
+        simple: scores.linear(model, data["x"], data["y"], rows),
+        constant: scores.without_model(schema, data["y"], len(target)),
+    }
+    return {
+        "rows": len(target),
+        "positive": shown(schema.classes[1]) if len(schema.classes) == 2 else None,
+        "of": {name: scores.score(schema, found, target) for name, found in contenders.items()},
+        "predict_seconds": round(seconds, 2),
+    }
+
+
+def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
+    counts: Any = np.bincount(target, minlength=len(schema.classes)) if schema.classes else []
+    return {
+        "title": job.title,
+        "target": job.target,
+        "task": schema.task,
+        "reason": job.reason or schema.target.reason,
+        "classes": {shown(name): int(n) for name, n in zip(schema.classes, counts, strict=True)},
+        "rows": {"train": job.train.height, "test": job.test.height, "unlabelled": job.unlabelled},
+        "missing": sum(c.missing for c in schema.numbers) + sum(c.missing for c in schema.categories),
+        "numbers": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.numbers],
+        "categories": [
+            {"name": c.name, "levels": len(c.levels), "missing": c.missing} for c in schema.categories
+        ],
+        "dropped": [{"name": c.name, "reason": c.reason} for c in schema.dropped],
+        "notes": list(schema.notes),
+    }
+
+
+def _fingerprint(job: Study, rows: dict[str, NDArray], target: NDArray) -> Facts:
+    """Describe the training rows so that the same ones can be told again."""
+    content = hashlib.sha256()
+    for values in (rows["numbers"], rows["categories"], target):
+        content.update(np.ascontiguousarray(values).tobytes())
+    return {"name": job.name, "rows": len(target), "seed": job.seed, "sha256": content.hexdigest()}
+
+
+def _take(rows: dict[str, NDArray], part: NDArray) -> dict[str, NDArray]:
+    return {name: values[part] for name, values in rows.items()}

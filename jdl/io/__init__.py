@@ -1,0 +1,8 @@
+"""Models as values that predict, and as folders that hold data alone."""
+
+from jdl.io.errors import ModelError
+from jdl.io.load import load
+from jdl.io.model import Model
+from jdl.io.save import save
+
+__all__ = ["Model", "ModelError", "load", "save"]

@@ -1,0 +1,117 @@
+"""What a user keeps of a training run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import polars as pl
+
+from jdl import models
+from jdl.data import Schema, read_table
+from jdl.train import Run
+from jdl.train.objective import network as prepared
+
+CHUNK = 1024  # rows predicted at once; the last rows are padded, so that one program serves every table
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained model of a table: its schema, its recipe by name, and what training found.
+
+    Args:
+        schema: what the columns of the table are.
+        network: a name that ``models.tabular`` knows.
+        hyper: the recipe's hyper-parameters: numbers and tuples of numbers.
+        params: the parameters.
+        state: the network's state.
+        stats: what the preparation learned from the training rows.
+        history: one row of values for each epoch.
+        metrics: scores, to be shown and saved.
+        data: a description of the rows that trained it, to be shown and saved.
+
+    >>> import tempfile, jax, jdl
+    >>> frame = read_table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "a", "b", "b"]})
+    >>> schema = jdl.data.infer_schema(frame, "y")
+    >>> recipe, hyper = models.recipe(schema, rows=4, network="mlp")
+    >>> data = {"x": schema.encode(frame), "y": schema.encode_target(frame)}
+    >>> model = Model.of(schema, "mlp", hyper, jdl.run(recipe, hyper, jax.random.key(0), data))
+    >>> folder = tempfile.mkdtemp() + "/model"
+    >>> jdl.io.save(model, folder)
+    >>> jdl.io.load(folder).predict_table({"x": [0.0]}).columns
+    ['prediction', 'probability_a', 'probability_b']
+    """
+
+    schema: Schema
+    network: str
+    hyper: Mapping[str, Any]
+    params: Any = field(repr=False)
+    state: Any = field(repr=False)
+    stats: Any = field(repr=False)
+    history: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, schema: Schema, network: str, hyper: Mapping[str, Any], run: Run) -> "Model":
+        """Make a model of a training run; its arrays come to the host."""
+        params, state, stats, history = jax.device_get(tuple(run))
+        return cls(schema, network, dict(hyper), params, state, stats, _by_epoch(history))
+
+    def predict(self, row: Mapping[str, Any]) -> jax.Array:
+        """Predict one row as ``schema.encode`` gives it, without a batch axis; to be jitted and vmapped.
+
+        Gives the probability of each class ``(classes,)``, or for a regression the number as the schema codes
+        it, ``(value - offset) / scale``, ``()``; ``schema.decode`` makes a table of either.
+        """
+        return _predict(self.schema, self.network, self.hyper, self._arrays, dict(row))
+
+    def predict_rows(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Give ``predict`` of rows stacked on a leading axis, as ``schema.encode`` gives them."""
+        count = len(rows["numbers"])
+        fixed, arrays = tuple(sorted(self.hyper.items())), jax.device_put(self._arrays)
+        chunks = (_chunk(rows, first) for first in range(0, count, CHUNK))
+        parts = [_predict_chunk(self.schema, self.network, fixed, arrays, chunk) for chunk in chunks]
+        return np.concatenate(jax.device_get(parts))[:count]
+
+    def predict_table(self, table: Any) -> pl.DataFrame:
+        """Predict every row: ``prediction``, then ``probability_<class>`` for each class.
+
+        ``table`` is whatever ``data.read_table`` reads: a data frame, a dict of columns, a path.
+
+        Raises:
+            DataError: a table without rows, a missing column, or a value of the wrong type, with its row.
+        """
+        frame = read_table(table, self.schema.text_columns)
+        return self.schema.decode(self.predict_rows(self.schema.encode(frame)))
+
+    @property
+    def _arrays(self) -> tuple[Any, Any, Any]:
+        return self.params, self.state, self.stats
+
+
+def _predict(schema: Schema, network: str, hyper: Mapping[str, Any], arrays: Any, row: Any) -> jax.Array:
+    params, state, stats = jax.tree.map(jnp.asarray, arrays)
+    recipe = models.tabular(schema, network)(dict(hyper))
+    outputs, _ = prepared(recipe, stats).apply(params, state, row)
+    return outputs[0] if schema.task == "regression" else jax.nn.softmax(outputs)
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2))
+def _predict_chunk(schema: Schema, network: str, hyper: tuple, arrays: Any, rows: Any) -> jax.Array:
+    return jax.vmap(lambda row: _predict(schema, network, dict(hyper), arrays, row))(rows)
+
+
+def _chunk(rows: Mapping[str, np.ndarray], first: int) -> dict[str, np.ndarray]:
+    """Cut the rows from ``first`` on; where they run out the last one is repeated."""
+    at = np.minimum(np.arange(first, first + CHUNK), len(rows["numbers"]) - 1)
+    return {name: values[at] for name, values in rows.items()}
+
+
+def _by_epoch(history: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
+    columns = {name: values for name, values in history.items() if np.ndim(values) == 1}
+    epochs = len(next(iter(columns.values())))
+    return tuple({name: float(values[i]) for name, values in columns.items()} for i in range(epochs))

@@ -1,0 +1,44 @@
+"""A numeric target standardised inside the run, by its training rows alone."""
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from jdl import nn
+from jdl.features import Prepare
+from jdl.features.stats import moments
+from jdl.nn.layer import Layer, Scope
+
+
+def with_target(prepare: Prepare) -> Prepare:
+    """Add the mean and spread of the training rows' target to what ``prepare`` makes of a row.
+
+    They are statistics like any other: fitted inside each fold, and kept with the model.
+    """
+
+    def fit(key: Any, rows: Any, target: Any, weight: Any) -> dict[str, Any]:
+        mass = jnp.ones(target.shape, target.dtype) if weight is None else weight
+        mean, std = moments(target, mass)
+        return {"rows": prepare.fit(key, rows, target, weight), "target": {"mean": mean, "std": std}}
+
+    def apply(stats: dict[str, Any], row: Any, fold: Any = None, key: Any = None) -> dict[str, Any]:
+        return {**prepare.apply(stats["rows"], row, fold, key), "target": stats["target"]}
+
+    return Prepare(fit, apply)
+
+
+@nn.constructor
+def in_units_of_target(net: Layer) -> Layer:
+    r"""Let ``net`` predict a standardised target: :math:`y = \mu + \sigma\,\mathrm{net}(x)`.
+
+    >>> import jax.numpy as jnp
+    >>> row = {"target": {"mean": jnp.array(10.0), "std": jnp.array(2.0)}, "x": jnp.ones(1)}
+    >>> print(in_units_of_target(lambda row: row["x"])({}, row))
+    [12.]
+    """
+
+    @nn.layer(net=net)
+    def in_units_of_target(my: Scope, row: dict[str, Any]) -> Any:
+        return row["target"]["mean"] + row["target"]["std"] * my.net(row)
+
+    return in_units_of_target

@@ -1,0 +1,113 @@
+"""Recipes for tables: one function a schema, every choice inside the training rows."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jdl
+from jdl import models
+from jdl.data import Category, Number, Schema, Target
+from jdl.train import RecipeError
+
+NUMBERS, CATEGORIES = (Number("a"), Number("b", missing=2)), (Category("c", ("x", "y", "z")),)
+SORT = Schema(Target("t", "classification", classes=("no", "so", "yes")), NUMBERS, CATEGORIES)
+AMOUNT = Schema(Target("t", "regression"), NUMBERS, CATEGORIES)
+ROWS = 48
+TINY = {"widths": (8,), "epochs": 3, "batch_size": 16}
+
+
+def rows() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=(ROWS, 2)).astype(np.float32)
+    numbers[:5, 1] = np.nan
+    return {"numbers": numbers, "categories": rng.integers(0, 4, (ROWS, 1)).astype(np.int32)}
+
+
+def amounts() -> np.ndarray:
+    return (3.0 * rows()["numbers"][:, 0] + 50.0).astype(np.float32)
+
+
+def test_the_same_schema_gives_the_same_function() -> None:
+    again = Schema.from_json(SORT.to_json())
+    assert models.tabular(again) is models.tabular(SORT) is models.recipe(SORT, 10)[0]
+    assert models.tabular(SORT, network="mlp") is models.tabular(SORT, "mlp")
+    assert models.tabular(AMOUNT) is not models.tabular(SORT)
+    assert models.tabular(SORT, "mlp") is not models.tabular(SORT)
+
+
+@pytest.mark.parametrize("network", ["mlp", "mlp_plr"])
+def test_defaults_are_what_the_function_takes(network: str) -> None:
+    function, hyper = models.recipe(SORT, 1000, network)
+    recipe = function(hyper)
+    assert recipe.monitor == "loss" and list(recipe.metrics) == ["accuracy"]
+    features = {"numbers": jnp.zeros(3), "categories": jnp.zeros(1, int)}
+    assert recipe.network.specs(features)["params"]["body/head/w"].shape == (128, 3)
+
+
+@pytest.mark.parametrize(
+    "rows, batch, epochs", [(10, 32, 100), (500, 32, 90), (29_305, 256, 12), (10**7, 1024, 12)]
+)
+def test_small_tables_get_small_batches_and_more_epochs(rows: int, batch: int, epochs: int) -> None:
+    hyper = models.defaults(rows)
+    assert (hyper["batch_size"], hyper["epochs"]) == (batch, epochs)
+
+
+def test_names_that_are_not_known() -> None:
+    function, hyper = models.recipe(SORT, 100, "mlp")
+    with pytest.raises(RecipeError, match="hyper-parameter 'epoch' is unknown; did you mean 'epochs'?"):
+        function(hyper | {"epoch": 3})
+    with pytest.raises(RecipeError, match="hyper-parameter 'frequencies' is unknown"):
+        function(hyper | {"frequencies": 3})
+    del hyper["dropout"]
+    with pytest.raises(RecipeError, match="hyper-parameter 'dropout' is missing"):
+        function(hyper)
+    with pytest.raises(RecipeError, match="network: found 'mlpx', needs one of mlp, mlp_plr"):
+        models.recipe(SORT, 100, "mlpx")
+
+
+def fit_amounts(target: jax.Array, weight: np.ndarray) -> jdl.train.recipe.Run:
+    function, hyper = models.recipe(AMOUNT, ROWS, "mlp")
+    data = {"x": rows(), "y": target, "weight": weight}
+    return jdl.fit(function(hyper | TINY | {"dropout": 0.0}), jax.random.key(0), data)
+
+
+compiled_fit = jax.jit(fit_amounts)
+
+
+def test_a_number_is_standardised_by_its_training_rows() -> None:
+    weight = (np.arange(ROWS) < 32).astype(np.float32)
+    done = compiled_fit(amounts(), weight)
+    np.testing.assert_allclose(done.stats["target"]["mean"], amounts()[:32].mean(), rtol=1e-5)
+    np.testing.assert_allclose(done.stats["target"]["std"], amounts()[:32].std(), rtol=1e-4)
+    changed = np.where(weight > 0, amounts(), 1e6).astype(np.float32)
+    other = compiled_fit(changed, weight)
+    for a, b in zip(jax.tree.leaves(done), jax.tree.leaves(other), strict=True):
+        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+
+def test_a_number_may_be_in_any_unit() -> None:
+    weight = np.ones(ROWS, np.float32)
+    done, other = compiled_fit(amounts(), weight), compiled_fit(amounts() * 1000 - 7e4, weight)
+    np.testing.assert_allclose(done.history["r2"], other.history["r2"], atol=1e-2)
+    assert float(done.history["r2"][0]) > -2  # the first guess is near the mean, not near 0
+
+
+def test_runs_are_vmapped_over_folds() -> None:
+    fold = np.arange(ROWS) % 2
+    weights = np.stack([fold == 0, fold == 1]).astype(np.float32)
+    both = jax.jit(jax.vmap(fit_amounts, in_axes=(None, 0)))(amounts(), weights)
+    alone = compiled_fit(amounts(), weights[1])
+    np.testing.assert_allclose(both.history["loss"][1], alone.history["loss"], rtol=1e-4)
+    np.testing.assert_allclose(both.stats["target"]["mean"][1], amounts()[1::2].mean(), rtol=1e-5)
+
+
+def test_it_learns_and_is_compiled_once() -> None:
+    function, hyper = models.recipe(SORT, ROWS)
+    data = {"x": rows(), "y": np.digitize(rows()["numbers"][:, 0], [-0.5, 0.5]).astype(np.int32)}
+    hyper |= {"epochs": 40, "batch_size": 16, "widths": (32,)}
+    program = jdl.train.compiled(function, hyper, jax.random.key(0), data)
+    done = program(hyper, jax.random.key(0), data)
+    assert float(done.history["accuracy"][-1]) > 0.9
+    again, other = models.tabular(Schema.from_json(SORT.to_json())), {"learning_rate": 0.1, "dropout": 0.0}
+    assert jdl.train.compiled(again, hyper | other, jax.random.key(1), data) is program
