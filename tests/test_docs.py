@@ -1,0 +1,87 @@
+"""The pages: every block of Python runs, results shown are those it gives, and links lead somewhere."""
+
+import ast
+import doctest
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+BLOCK = re.compile(r"^([ \t]*)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)[^)]*\)")
+ORDER = (
+    "cli", "io", "models", "train", "nn", "features", "datasets", "data", "optim", "metrics", "losses",
+    "tree", "_devices",
+)  # fmt: skip
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def run_blocks(text: str, page: str) -> int:
+    """Run a page's blocks one after the other in one namespace, then its tests; give the blocks' number."""
+    namespace: dict = {"__name__": "page"}
+    blocks = list(BLOCK.finditer(text))
+    for block in blocks:
+        code, line = dedent(block[2]), text.count("\n", 0, block.start(2))
+        if code.lstrip().startswith(">>>"):
+            shown = doctest.DocTestParser().get_doctest(code, namespace, page, page, line)
+            complaints: list[str] = []
+            doctest.DocTestRunner(optionflags=FLAGS).run(shown, out=complaints.append, clear_globs=False)
+            assert not complaints, "".join(complaints)
+            namespace = shown.globs
+        else:
+            exec(compile("\n" * line + code, page, "exec"), namespace)
+    for test in [value for name, value in namespace.items() if name.startswith("test_")]:
+        test()
+    return len(blocks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text()
+    assert run_blocks(text, str(page)) == text.count("```python")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize(
+    ("code", "error"), [(">>> 1 + 1\n  3", AssertionError), ("x = 1\n  x.missing", AttributeError)]
+)
+def test_a_wrong_block_is_found(code, error):
+    with pytest.raises(error):
+        run_blocks(f"# A page\n\n- in a list:\n\n  ```python\n  {code}\n  ```\n", "page")
+
+
+def imported(path: Path) -> set[str]:
+    """The parts of jdl that a file imports, at its top or inside its functions."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "jdl":
+            inside = node.module.split(".")[1:2]
+            found |= set(inside or (alias.name for alias in node.names))
+    return found
+
+
+@pytest.mark.parametrize("part", ORDER)
+def test_imports_point_the_way_the_page_says(part):
+    files = [ROOT / "jdl" / f"{part}.py", *(ROOT / "jdl" / part).rglob("*.py")]
+    allowed = set(ORDER[ORDER.index(part) :])
+    wrong = {str(file.relative_to(ROOT)): imported(file) - allowed for file in files if file.exists()}
+    assert wrong and not any(wrong.values()), wrong
+
+
+def test_every_part_has_its_place():
+    parts = {
+        path.stem
+        for path in (ROOT / "jdl").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert parts - {"__init__"} == set(ORDER)
