@@ -158,7 +158,9 @@ def test_a_damaged_checkpoint_is_an_error(tmp_path):
     jdl.loop(regressor(), KEY, data, directory=tmp_path)
     path = tmp_path / "checkpoints" / "9" / "checkpoint.json"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="checkpoints/9: not a whole checkpoint: .*; delete this folder"):
+    with pytest.raises(
+        CheckpointError, match="checkpoints/9: not a whole checkpoint: .*; delete this folder"
+    ):
         jdl.loop(regressor(), KEY, data, directory=tmp_path)
 
 
