@@ -53,7 +53,8 @@ def gradient_descent(learning_rate: Number | Schedule) -> optax.GradientTransfor
 
     def update(updates: Any, state: Any, params: Any = None, *, good: Any = True, **_: Any) -> Any:
         rate = jnp.where(good, _at(learning_rate, state), 0.0)
-        return _masked(good, updates, lambda g: (-rate * g).astype(g.dtype)), state + good
+        change = jax.tree.map(lambda g: (-rate * g).astype(g.dtype), _masked(good, updates))
+        return change, state + good
 
     return Skipping(lambda params: jnp.zeros((), jnp.int32), update)
 
@@ -81,7 +82,7 @@ def sgd(
 
     def update(updates: Any, state: Any, params: Any = None, *, good: Any = True, **_: Any) -> Any:
         rate = jnp.where(good, _at(learning_rate, state.step), 0.0)
-        gradient = _masked(good, _flatten(updates), lambda g: g)
+        gradient = _masked(good, _flatten(updates))
         velocity = jnp.where(good, momentum, 1.0) * state.velocity + gradient
         direction = momentum * velocity + gradient if nesterov else velocity
         change = jax.tree.map(lambda m, g: (-rate * m).astype(g.dtype), _like(direction, updates), updates)
@@ -159,7 +160,7 @@ def adamw(
         root = jnp.sqrt(1.0 - second**step)
         scaled_rate, scaled_eps = rate * root / (1.0 - first**step), eps * root
         first, second = jnp.where(good, first, 1.0), jnp.where(good, second, 1.0)
-        gradient = _masked(good, _flatten(updates), lambda g: g)
+        gradient = _masked(good, _flatten(updates))
         mean = first * state.mean + (1.0 - first) * gradient
         square = second * state.square + (1.0 - second) * gradient * gradient
 
@@ -193,15 +194,10 @@ def scale_by_path(factors: Mapping[str, Number]) -> optax.GradientTransformation
         _check_patterns("scale_by_path", factors, params)
         return optax.EmptyState()
 
-    def update(
-        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **_: Any
-    ) -> tuple[optax.Updates, optax.OptState]:
-        def scale(path: str, u: jax.Array) -> jax.Array:
-            return (tree.lookup(factors, path, 1.0) * u).astype(u.dtype)
+    def scale(path: str, u: jax.Array) -> jax.Array:
+        return (tree.lookup(factors, path, 1.0) * u).astype(u.dtype)
 
-        return tree.map_by_path(scale, updates), state
-
-    return Skipping(init, update)
+    return _stateless(lambda updates: tree.map_by_path(scale, updates), init)
 
 
 def clip_by_norm(max_norm: Number) -> optax.GradientTransformation:
@@ -216,9 +212,7 @@ def clip_by_norm(max_norm: Number) -> optax.GradientTransformation:
     [0.6 0.8]
     """
 
-    def update(
-        updates: optax.Updates, state: optax.OptState, params: optax.Params | None = None, **_: Any
-    ) -> tuple[optax.Updates, optax.OptState]:
+    def clip(updates: optax.Updates) -> optax.Updates:
         # The largest element is divided out first: squares of a gradient that explodes overflow at 1.8e19.
         leaves = [u.astype(jnp.float32) for u in jax.tree.leaves(updates)]
         largest = reduce(jnp.maximum, [jnp.max(jnp.abs(u), initial=0.0) for u in leaves], jnp.zeros(()))
@@ -226,9 +220,9 @@ def clip_by_norm(max_norm: Number) -> optax.GradientTransformation:
         squares = sum(jnp.sum(jnp.square(u / unit)) for u in leaves)
         norm = unit * jnp.sqrt(jnp.where(largest == 0.0, 1.0, squares))
         factor = jnp.minimum(1.0, max_norm / norm)
-        return jax.tree.map(lambda u: (factor * u).astype(u.dtype), updates), state
+        return jax.tree.map(lambda u: (factor * u).astype(u.dtype), updates)
 
-    return Skipping(optax.init_empty_state, update)
+    return _stateless(clip)
 
 
 def clip_by_value(limit: Number) -> optax.GradientTransformation:
@@ -238,7 +232,8 @@ def clip_by_value(limit: Number) -> optax.GradientTransformation:
     >>> clip.update(jnp.array([3.0, -0.5]), clip.init(None))[0].tolist()
     [1.0, -0.5]
     """
-    return optax.clip(limit)
+    clip = optax.clip(limit)
+    return _stateless(lambda updates: clip.update(updates, optax.EmptyState())[0])
 
 
 def constant(value: Number) -> Schedule:
@@ -349,9 +344,18 @@ def _progress(step: ArrayLike, begin: Number, steps: Number) -> jax.Array:
     return jnp.where(steps > 0, jnp.clip(elapsed / jnp.where(steps > 0, steps, 1), 0.0, 1.0), elapsed >= 0)
 
 
-def _masked(good: Any, values: Any, function: Callable[[Any], Any]) -> Any:
-    """Map ``function`` over ``values``, with zeros in place of all of them where the step is skipped."""
-    return jax.tree.map(lambda leaf: function(jnp.where(good, leaf, jnp.zeros_like(leaf))), values)
+def _masked(good: Any, values: Any) -> Any:
+    """Put zeros in place of all values where the step is skipped: what it holds may not be finite."""
+    return jax.tree.map(lambda leaf: jnp.where(good, leaf, jnp.zeros_like(leaf)), values)
+
+
+def _stateless(change: Callable[[Any], Any], init: Any = optax.init_empty_state) -> Skipping:
+    """Make a transformation of a function of the updates alone, which takes zeros to zeros."""
+
+    def update(updates: Any, state: Any, params: Any = None, *, good: Any = True, **_: Any) -> Any:
+        return change(_masked(good, updates)), state
+
+    return Skipping(init, update)
 
 
 def _flatten(tree: Any) -> jax.Array:

@@ -250,3 +250,24 @@ def test_a_schedule_of_no_length_is_a_jump_not_a_nan():
 def test_piecewise_needs_one_value_more_than_boundaries():
     with pytest.raises(ValueError, match="2 values for 2 boundaries, needs 3"):
         optim.piecewise([1, 2], [0.1, 0.2])
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        optim.gradient_descent(0.1),
+        optim.sgd(0.1, 0.9),
+        optim.adamw(0.1),
+        optim.scale_by_path({"*": 2.0}),
+        optim.clip_by_norm(1.0),
+        optim.clip_by_value(1.0),
+        optim.chain(optim.clip_by_value(1.0), optim.adamw(0.1)),
+    ],
+)
+def test_a_skipping_transformation_skips(optimizer):
+    params, bad = {"w": jnp.ones(3)}, {"w": jnp.array([jnp.nan, jnp.inf, 1.0])}
+    assert isinstance(optimizer, optim.Skipping)
+    _, before = optimizer.update(params, optimizer.init(params), params)
+    updates, after = jax.jit(optimizer.update)(bad, before, params, good=jnp.bool_(False))
+    np.testing.assert_array_equal(updates["w"], 0.0)
+    jax.tree.map(np.testing.assert_array_equal, after, before)
