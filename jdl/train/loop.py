@@ -18,7 +18,13 @@ from jdl.train.failure import check_chosen, explain_failure
 from jdl.train.fit import Data, Progress, begin, close_epoch, finish, greater, steps_key, stopped
 from jdl.train.log import metrics_log
 from jdl.train.log import progress as progress_line
-from jdl.train.objective import compute_metrics, empty_metrics, merge_across, merge_metrics
+from jdl.train.objective import (
+    compute_metrics,
+    device_number,
+    empty_metrics,
+    merge_across,
+    merge_metrics,
+)
 from jdl.train.recipe import Recipe, RecipeError, Run, check_count
 from jdl.train.step import step
 from jdl.train.stream import Chunk, Given, InMemory, chunks, read_ahead
@@ -188,11 +194,13 @@ def _programs(recipe: Recipe, placement: place.Placement) -> tuple[Callable, Cal
             train, seen, latest = carry
             batch = jax.tree.map(lambda leaf: leaf[i], batches)
             train, metrics = step(recipe, train, batch, **fitted, across=across)
-            metrics = merge_across(recipe, metrics, across)
             return train, merge_metrics(recipe, seen, metrics), merge_metrics(recipe, latest, metrics)
 
-        begun = progress.train, seen, empty_metrics(recipe)
-        train, seen, latest = jax.lax.fori_loop(0, count, body, begun)
+        empty = empty_metrics(recipe)
+        first = device_number(across) == 0  # what all devices have seen goes on with the first alone
+        mine = jax.tree.map(lambda a, b: jnp.where(first, a, b), seen, empty) if across else seen
+        train, *told = jax.lax.fori_loop(0, count, body, (progress.train, mine, empty))
+        seen, latest = (merge_across(recipe, metrics, across) for metrics in told)
         row = compute_metrics(recipe, latest) | train.health._asdict()
         return Carry(progress._replace(train=train), seen), row
 
