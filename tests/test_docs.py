@@ -14,7 +14,7 @@ BLOCK = re.compile(r"^([ \t]*)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)[^)]*\)")
 ORDER = (
     "cli", "io", "models", "train", "nn", "features", "datasets", "data", "optim", "metrics", "losses",
-    "tree", "_devices",
+    "tree", "disk", "_devices",
 )  # fmt: skip
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

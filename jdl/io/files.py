@@ -1,8 +1,6 @@
 """The files of a model's folder, and a folder that gets its name once it is whole."""
 
-import errno
 import json
-import os
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -10,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jdl import disk
 from jdl.io.errors import ModelError
 
 FORMAT = "jdl model 1"
@@ -41,7 +40,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
         _remove(unfinished)
         unfinished.mkdir()
         yield unfinished
-        _sync(unfinished)
+        disk.sync(unfinished)
         _replace(folder, unfinished, old)
     except OSError as error:
         raise ModelError(f"{folder}: model not written: {_reason(error)}") from error
@@ -49,18 +48,10 @@ def new_folder(folder: Path) -> Iterator[Path]:
         _remove(unfinished)
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write a file, and wait until it is on the disk."""
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def write_description(folder: Path, body: dict[str, Any]) -> None:
     """Write ``model.json``: ``body``, the checksums of the other files, and its own."""
     body = body | {"files": {name: seal((folder / name).read_bytes()) for name in (WEIGHTS, METRICS)}}
-    write(folder / DESCRIPTION, _json(body | {"seal": seal(_json(body))}))
+    disk.write(folder / DESCRIPTION, _json(body | {"seal": seal(_json(body))}))
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -131,7 +122,7 @@ def _replace(folder: Path, new: Path, old: Path) -> None:
         if old.exists():
             old.rename(folder)
         raise
-    _sync(folder.parent)
+    disk.sync(folder.parent)
     _remove(old)
 
 
@@ -140,16 +131,7 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _sync(folder: Path) -> None:
-    """Make the names in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _reason(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in disk.FULL:
         return f"the disk is full ({error.strerror}); free some space, or use another folder"
     return f"{error.strerror or error}; use another folder, or change its permissions"

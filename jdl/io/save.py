@@ -11,7 +11,7 @@ import numpy as np
 from safetensors import numpy as safetensors
 
 import jdl
-from jdl import tree
+from jdl import disk, tree
 from jdl.io import files
 from jdl.io.model import Model
 from jdl.train.log import metrics_log
@@ -36,7 +36,7 @@ def save(model: Model, folder: str | os.PathLike) -> None:
         "versions": {"jdl": jdl.__version__} | {name: metadata.version(name) for name in ("jax", "numpy")},
     }
     with files.new_folder(Path(folder)) as new:
-        files.write(new / files.WEIGHTS, safetensors.save(named_arrays(model)))
+        disk.write(new / files.WEIGHTS, safetensors.save(named_arrays(model)))
         with metrics_log(new / files.METRICS) as append:
             for epoch, row in enumerate(model.history):
                 append(epoch, row)

@@ -1,6 +1,5 @@
 """Named arrays and their description in one folder, which gets its name once it is whole."""
 
-import errno
 import json
 import logging
 import os
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from jdl import disk
 
 FORMAT = "jdl checkpoint 1"
 _DESCRIPTION = "checkpoint.json"
@@ -34,9 +35,10 @@ def write(path: Path, description: dict[str, Any], arrays: dict[str, np.ndarray]
         if arrays:
             _write_arrays(unfinished / "arrays", arrays)
         body = description | {"format": FORMAT, "files": _files(unfinished)}
-        _write_text(unfinished / _DESCRIPTION, json.dumps(body | {"crc32": _crc(body)}, indent=1))
+        text = json.dumps(body | {"crc32": _crc(body)}, indent=1)
+        disk.write(unfinished / _DESCRIPTION, text.encode())
         unfinished.rename(path)
-        _sync(path.parent)
+        disk.sync(path.parent)
     except Exception as error:  # Orbax and TensorStore report a full disk as one of many types
         shutil.rmtree(unfinished, ignore_errors=True)
         raise CheckpointError(
@@ -147,22 +149,6 @@ def _crc(body: dict[str, Any]) -> int:
     return zlib.crc32(json.dumps(body, sort_keys=True).encode())
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Make a new name in ``folder`` survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _reason(error: Exception) -> str:
     """Say in a few words why writing failed; TensorStore puts the system's error number in its text."""
     if found := re.search(r"os_error_code='(\d+)'", str(error)):
@@ -171,6 +157,6 @@ def _reason(error: Exception) -> str:
         number = error.errno
     else:
         return str(error).splitlines()[0] if str(error) else type(error).__name__
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if number in disk.FULL:
         return f"the disk is full ({os.strerror(number)}); free some space, or use another folder"
     return os.strerror(number)
