@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def batched(net: "Layer", *, across: tuple[str, ...] = ()) -> Callable[..., tuple[Any, Any]]:
     """Map a network over a batch: ``f(params, state, *xs, key=None, weight=None) -> (outputs, state)``.
 
+    With ``cache=``, whose leaves have a leading batch axis, the outputs are ``(outputs, cache)``.
+
     Every input has a leading batch axis, Python numbers and texts among the keyword inputs excepted; each
     example gets its own key; the state has no batch axis. Rows of weight zero count in no batch mean, and are
     replaced by a row of positive weight before the network sees them, so that whatever they hold (NaN too)
@@ -37,28 +39,34 @@ def batched(net: "Layer", *, across: tuple[str, ...] = ()) -> Callable[..., tupl
     """
 
     def apply(
-        params: Any, state: Any, *inputs: Any, key: Any = None, weight: Any = None, **keywords: Any
+        params: Any,
+        state: Any,
+        *inputs: Any,
+        key: Any = None,
+        weight: Any = None,
+        cache: Any = None,
+        **keywords: Any,
     ) -> tuple[Any, Any]:
         arrays, merge = partition(keywords)
         rows = (inputs, arrays)
-        size = batch_size({"inputs": inputs, **arrays, "weight": weight})
+        size = batch_size({"inputs": inputs, **arrays, "weight": weight, "cache": cache})
         keys = None if key is None else _example_keys(key, size, across)
         if weight is not None:
             weight = jnp.asarray(weight, float)
             rows = finite_rows(weight, rows)
 
-        def one(key: Any, weight: Any, rows: tuple[tuple, dict]) -> tuple[Any, Any]:
-            run = Pass(params, state, key, weight, axes=(BATCH, *across), batched=True)
+        def one(key: Any, weight: Any, rows: tuple[tuple, dict], cache: Any) -> tuple[Any, Any]:
+            run = Pass(params, state, key, weight, cache, axes=(BATCH, *across), batched=True)
             inputs, arrays = rows
-            return call(run, net, "", inputs, merge(arrays)), run.updates
+            return run.with_cache(call(run, net, "", inputs, merge(arrays))), run.updates
 
         try:
-            outputs, updates = _over_batch(one, (0, None))(keys, weight, rows)
+            outputs, updates = _over_batch(one, (0, None))(keys, weight, rows, cache)
         except ValueError as error:
             if "out_axes" not in str(error):
                 raise
             raise LayerError(
-                f"{_differing(one, keys, weight, rows)}: state differs between examples, "
+                f"{_differing(one, keys, weight, rows, cache)}: state differs between examples, "
                 "but has no batch axis; update it with a value from my.batch_mean(x)"
             ) from error
         if weight is not None:

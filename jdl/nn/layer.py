@@ -71,16 +71,39 @@ class Layer(Built):
         """Give ``{"params": {path: Spec}, "state": {path: Spec}}`` without allocating an array."""
         return abstract_pass(self, inputs, keywords).specs
 
-    def apply(
-        self, params: Any, state: Any, *inputs: Any, key: Any = None, **keywords: Any
-    ) -> tuple[Any, Any]:
-        """Run one example: ``(outputs, state)``. With ``key`` the pass is stochastic, else prediction."""
-        run = Pass(params, state, key)
-        outputs = call(run, self, "", inputs, keywords)
-        return outputs, replaced(state, run.updates)
+    def init_cache(self, *inputs: Any, **keywords: Any) -> dict:
+        """Make an empty decoding cache for one example, of ``inputs`` as long as any to be decoded.
 
-    def __call__(self, params: Any, *inputs: Any, **keywords: Any) -> Any:
-        return call(Pass(params, None), self, "", inputs, keywords)
+        Given to ``apply`` as ``cache=`` with the new positions alone, it stands for those before.
+
+        >>> import jax, jax.numpy as jnp
+        >>> from jdl import nn
+        >>> net, x = nn.attention(1, causal=True), jnp.ones((3, 2))
+        >>> params, state = net.init(jax.random.key(0), x)
+        >>> cache = net.init_cache(x)
+        >>> (first, cache), state = net.apply(params, state, x[:1], cache=cache)
+        >>> (rest, cache), state = net.apply(params, state, x[1:], cache=cache)
+        >>> jnp.allclose(jnp.concatenate([first, rest]), net(params, x)).item()
+        True
+        """
+        return nest(
+            draw(abstract_pass(self, inputs, keywords, caching=True).specs["cache"], jax.random.key(0))
+        )
+
+    def apply(
+        self, params: Any, state: Any, *inputs: Any, key: Any = None, cache: Any = None, **keywords: Any
+    ) -> tuple[Any, Any]:
+        """Run one example: ``(outputs, state)``. With ``key`` the pass is stochastic, else prediction.
+
+        With ``cache`` (from ``init_cache``) ``inputs`` continue those before: ``((outputs, cache), state)``.
+        """
+        run = Pass(params, state, key, cache=cache)
+        outputs = call(run, self, "", inputs, keywords)
+        return run.with_cache(outputs), replaced(state, run.updates)
+
+    def __call__(self, params: Any, *inputs: Any, cache: Any = None, **keywords: Any) -> Any:
+        run = Pass(params, None, cache=cache)
+        return run.with_cache(call(run, self, "", inputs, keywords))
 
 
 class Traced(NamedTuple):
@@ -90,9 +113,10 @@ class Traced(NamedTuple):
     calls: list[Call]
 
 
-def abstract_pass(net: Layer, inputs: tuple, keywords: Mapping[str, Any]) -> Traced:
+def abstract_pass(net: Layer, inputs: tuple, keywords: Mapping[str, Any], *, caching: bool = False) -> Traced:
     """Trace the training pass of one example under a batch axis of one, without an array."""
-    specs: dict[str, dict[str, Spec]] = {"params": {}, "state": {}}
+    kinds = ("params", "state", "cache") if caching else ("params", "state")
+    specs: dict[str, dict[str, Spec]] = {kind: {} for kind in kinds}
     calls: list[Call] = []
     arrays, merge = partition(keywords)
 
@@ -116,8 +140,8 @@ def layer(function: Callable[..., Any] | None = None, /, **parts: Any) -> Any:
     """Make a layer of one function ``f(my, *inputs)``; other layers are its named parts.
 
     ``my`` gives the parts (``my.attn(x)``), ``my.param``, ``my.state``, ``my.update``, ``my.key``,
-    ``my.stochastic``, ``my.batch_mean`` and ``my.loss``. Parameters of ``function`` that have a default, or
-    that are keyword-only, are its keyword inputs.
+    ``my.stochastic``, ``my.batch_mean``, ``my.loss``, ``my.cache`` and ``my.store``. Parameters of
+    ``function`` that have a default, or that are keyword-only, are its keyword inputs.
 
     >>> import jax, jax.numpy as jnp
     >>> from jdl import nn
@@ -157,10 +181,10 @@ def _keyword_inputs(function: Callable[..., Any], parts: Mapping[str, Layer]) ->
         return frozenset()
     named = {p.name for p in signature if p.default is not p.empty and p.kind is not p.POSITIONAL_ONLY}
     named |= {p.name for p in signature if p.kind is p.KEYWORD_ONLY}
-    if named & {"key", "weight"}:
+    if named & {"key", "weight", "cache"}:
         raise LayerError(
-            f"{getattr(function, '__name__', function)}: 'key' and 'weight' cannot name keyword inputs; "
-            "they are those of the pass, and a layer draws its keys with my.key()"
+            f"{getattr(function, '__name__', function)}: 'key', 'weight' and 'cache' cannot name keyword "
+            "inputs; they are those of the pass, and a layer draws its keys with my.key()"
         )
     if any(p.kind is p.VAR_KEYWORD for p in signature):
         named |= all_inputs(parts)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.extend.core import get_opaque_trace_state
 
 from jdl.nn.spec import LayerError, Spec, fitted, fold, match, shapes, stacked, zeros
+from jdl.nn.trees import replaced
 
 if TYPE_CHECKING:
     from jdl.nn.layer import Layer
@@ -40,13 +41,16 @@ class Pass:
     state: Any
     key: Any = None
     weight: Any = None
+    cache: Any = None  # what decoding keeps of the positions seen, for this one example
     axes: tuple[str, ...] = (BATCH,)  # the mapped axes that make up the batch
     root: str = ""  # ``params`` and ``state`` begin at this path
-    # Collected while initialising: entries by kind ("params", "state") and path, and the calls as they end.
+    # Collected while initialising: entries by kind ("params", "state"; "cache" for ``init_cache``) and path,
+    # and the calls as they end.
     specs: dict[str, dict[str, Spec]] | None = None
     calls: list[Call] = field(default_factory=list)
     # Collected in every pass.
     updates: dict[str, Any] = field(default_factory=dict)
+    stored: dict[str, Any] = field(default_factory=dict)
     losses: dict[str, Any] = field(default_factory=dict)
     taps: dict[str, Any] = field(default_factory=dict)
     uses: Counter = field(default_factory=Counter)
@@ -59,6 +63,10 @@ class Pass:
     trace: Any = field(default_factory=trace_now)  # where keys may be drawn
     home: Any = field(default_factory=trace_now)  # where updates, losses and taps are collected
     batched: bool = False  # at ``home`` the batch axis is mapped, and only our own combinators lie in between
+
+    def with_cache(self, outputs: Any) -> Any:
+        """Give the outputs, and with them the cache as it now is where the pass has one."""
+        return outputs if self.cache is None else (outputs, replaced(self.cache, self.stored))
 
     def add_loss(self, path: str, value: Any) -> None:
         self.losses[path] = self.losses[path] + value if path in self.losses else value
@@ -82,6 +90,7 @@ class Scope:
         self._run, self._layer, self._path = run, layer, path
         self._asked: set[str] = set()
         self._held: dict[str, Spec] = {}
+        self._kept: dict[str, Spec] = {}
         self._open = True
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -130,6 +139,36 @@ class Scope:
             run = self._live()
             at_home(run, path, "updates state")
             run.updates[join_path(self._path, name)] = fitted(path, value, self._held[name])
+
+    def cache(
+        self, name: str, shape: tuple[int, ...], init: Callable[..., Any], dtype: Any = jnp.float32
+    ) -> Any:
+        """Give the cache entry ``name``, kept of the positions before, or None in a pass without a cache.
+
+        ``shape``, ``init`` and ``dtype`` are read only by ``init_cache``, whose inputs are as long as any to
+        come; while decoding, the inputs hold the new positions alone.
+        """
+        run = self._claim(name)
+        if run.cache is None and "cache" not in (run.specs or {}):
+            return None
+        path = join_path(self._path, name)
+        value = (
+            run.stored[path] if path in run.stored else _entry(self, "cache", name, Spec(init, shape, dtype))
+        )
+        self._kept[name] = Spec(init, jnp.shape(value), jnp.result_type(value))
+        return value
+
+    def store(self, **values: Any) -> None:
+        """Set cache entries for the positions to come; does nothing in a pass without a cache."""
+        run = self._live()
+        if run.cache is None:
+            return
+        for name, value in values.items():
+            path = self._where(name)
+            if name not in self._kept:
+                raise LayerError(f"{path}: stored, but not asked for with my.cache")
+            at_home(run, path, "stores into the cache")
+            run.stored[join_path(self._path, name)] = fitted(path, value, self._kept[name])
 
     def key(self) -> Any:
         """Give a fresh key at each call, or None in a deterministic pass."""
@@ -216,10 +255,12 @@ def _entry(my: Scope, kind: str, name: str, spec: Spec) -> Any:
     value = getattr(run, kind)
     for step in path.removeprefix(run.root).strip("/").split("/"):
         if not isinstance(value, Mapping) or step not in value:
-            needed = f"needs shape {spec.shape}; give what net.init returned"
-            raise LayerError(f"{path}: missing in {kind}, {needed}")
+            maker = "init_cache" if kind == "cache" else "init"
+            raise LayerError(
+                f"{path}: missing in {kind}, needs shape {spec.shape}; give what net.{maker} returned"
+            )
         value = value[step]
-    if spec.dtype is not None:
+    if spec.dtype is not None and kind != "cache":
         match(path, jnp.shape(value), spec.shape)
     return value
 

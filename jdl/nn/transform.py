@@ -6,7 +6,7 @@ split off before; updates, losses and watched outputs come back as its results a
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,13 +20,23 @@ from jdl.nn.scope import Scope, at_home, inline, join_path, trace_now
 from jdl.nn.spec import LayerError, shapes
 from jdl.nn.trees import replaced, subtree
 
-Branch = Callable[[Any, Any, Any, tuple], tuple[Any, tuple[dict, dict, dict]]]
+
+class Collected(NamedTuple):
+    """What a branch collects, by path: see ``Pass``."""
+
+    updates: dict[str, Any]
+    stored: dict[str, Any]
+    losses: dict[str, Any]
+    taps: dict[str, Any]
+
+
+Branch = Callable[[Any, Any, Any, tuple], tuple[Any, Collected]]
 
 
 def branch(
     my: Scope, part: Layer, keywords: Mapping[str, Any], *, stack: tuple[int, ...] = (), batched: bool = False
 ) -> tuple[Any, Any, Branch]:
-    """Split a part off the pass: its parameters, its state, and ``run(params, state, i, inputs)``.
+    """Split a part off the pass: its parameters, its state and cache, and ``run(params, held, i, inputs)``.
 
     Run *i* draws its keys from ``fold_in(key, i)`` (None: there is one run). Where no key may be drawn, the
     runs may draw none either. ``stack`` are leading axes of the part's entries. ``batched``: the transform
@@ -36,13 +46,18 @@ def branch(
     barred = outer.key is not None and (outer.barred or trace_now() != outer.trace)
     key = outer.key if barred else my.key()
     batched = batched and under_batch(my)
-    below = path.removeprefix(outer.root).strip("/")
-    updates = {name.removeprefix(outer.root).strip("/"): value for name, value in outer.updates.items()}
-    state = None if outer.state is None else subtree(replaced(outer.state, updates), below)
 
-    def run(params: Any, state: Any, i: Any, inputs: tuple) -> tuple[Any, tuple[dict, dict, dict]]:
-        collected: tuple[dict, dict, dict] = ({}, {}, {})
-        updates, losses, taps = collected
+    def relative(path: str) -> str:
+        return path.removeprefix(outer.root).strip("/")
+
+    def now(entries: Any, changed: dict[str, Any]) -> Any:
+        """Give the part's entries as they are at this point of the pass."""
+        changed = {relative(name): value for name, value in changed.items()}
+        return None if entries is None else subtree(replaced(entries, changed), relative(path))
+
+    def run(params: Any, held: tuple[Any, Any], i: Any, inputs: tuple) -> tuple[Any, Collected]:
+        collected = Collected({}, {}, {}, {})
+        state, cache = held
         outputs = inline(
             my,
             part,
@@ -50,12 +65,11 @@ def branch(
             keywords,
             params=params,
             state=state,
+            cache=cache,
             key=key if key is None or i is None else jax.random.fold_in(key, i),
             root=path,
             stack=outer.stack + stack,
-            updates=updates,
-            losses=losses,
-            taps=taps,
+            **collected._asdict(),
             uses=Counter(),
             barred=barred,
             batched=batched,
@@ -64,25 +78,29 @@ def branch(
         )
         return outputs, collected
 
-    return subtree(outer.params, below), state, run
+    held = now(outer.state, outer.updates), now(outer.cache, outer.stored)
+    return subtree(outer.params, relative(path)), held, run
 
 
-def collect(my: Scope, collected: tuple[dict, dict, dict]) -> None:
+def collect(my: Scope, collected: Collected) -> None:
     """Join what a branch collected to the pass."""
-    run, (updates, losses, taps) = my._live(), collected
-    for path in updates:
+    run = my._live()
+    for path, value in collected.updates.items():
         at_home(run, path, "updates state")
-        run.updates[path] = updates[path]
-    for path in losses:
+        run.updates[path] = value
+    for path, value in collected.stored.items():
+        at_home(run, path, "stores into the cache")
+        run.stored[path] = value
+    for path, value in collected.losses.items():
         at_home(run, path, "adds a loss")
-        run.add_loss(path, losses[path])
-    for path in taps:
+        run.add_loss(path, value)
+    for path, value in collected.taps.items():
         at_home(run, path, "is watched by nn.intermediates")
-        run.add_tap(path, taps[path])
+        run.add_tap(path, value)
 
 
-def _need_leading(my: Scope, n: int, trees: Any) -> None:
-    for path, leaf in tree.items(trees):
+def _need_leading(my: Scope, n: int, *trees: Any) -> None:
+    for path, leaf in (item for each in trees for item in tree.items(each)):
         shape = jnp.shape(leaf)
         if shape[:1] != (n,):
             raise LayerError(f"{join_path(my._path, path)}: has shape {shape}, needs {(n, *shape[1:])}")
@@ -112,20 +130,19 @@ def repeat(n: int, block: Any, *, unroll: int = 1) -> Layer:
     _need_count("repeat", n)
 
     def forward(my: Scope, x: Any, *others: Any, **keywords: Any) -> Any:
-        params, state, run = branch(my, block, keywords, stack=(n,), batched=True)
+        params, held, run = branch(my, block, keywords, stack=(n,), batched=True)
         if my._live().specs is not None:  # one block stands for all
-            y, collected = run(params, state, 0, (x, *others))
+            y, collected = run(params, held, 0, (x, *others))
             _need_same(my, y, x)
             collect(my, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), collected))
             return y
-        _need_leading(my, n, params)
-        _need_leading(my, n, state)
+        _need_leading(my, n, params, *held)
 
         def step(x: Any, its: Any) -> Any:
-            params, state, i = its
-            return run(params, state, i, (x, *others))
+            params, held, i = its
+            return run(params, held, i, (x, *others))
 
-        x, collected = jax.lax.scan(step, x, (params, state, jnp.arange(n)), unroll=unroll)
+        x, collected = jax.lax.scan(step, x, (params, held, jnp.arange(n)), unroll=unroll)
         collect(my, collected)
         return x
 
@@ -163,11 +180,10 @@ def ensemble(net: Any, n: int) -> Layer:
     _need_count("ensemble", n)
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
-        params, state, run = branch(my, net, keywords, stack=(n,))
-        _need_leading(my, n, params)
-        _need_leading(my, n, state)
-        member = lambda params, state, i: run(params, state, i, inputs)
-        outputs, collected = jax.vmap(member)(params, state, jnp.arange(n))
+        params, held, run = branch(my, net, keywords, stack=(n,))
+        _need_leading(my, n, params, *held)
+        member = lambda params, held, i: run(params, held, i, inputs)
+        outputs, collected = jax.vmap(member)(params, held, jnp.arange(n))
         collect(my, collected)
         return outputs
 
@@ -201,10 +217,10 @@ def remat(part: Any, policy: str = "nothing") -> Layer:
         raise LayerError(f"remat: unknown policy {policy!r}; choose one of {sorted(POLICIES)}")
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
-        params, state, run = branch(my, part, keywords, batched=True)
+        params, held, run = branch(my, part, keywords, batched=True)
         outputs, collected = jax.checkpoint(
-            lambda params, state, inputs: run(params, state, None, inputs), policy=POLICIES[policy]
-        )(params, state, inputs)
+            lambda params, held, inputs: run(params, held, None, inputs), policy=POLICIES[policy]
+        )(params, held, inputs)
         collect(my, collected)
         return outputs
 
@@ -231,12 +247,17 @@ def map(part: Any) -> Layer:  # noqa: A001  (nn.map, beside lax.map)
     part = as_layer(part)
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
-        params, state, run = branch(my, part, keywords)
+        params, held, run = branch(my, part, keywords)
         length = batch_size(inputs, my._where())
-        element = lambda i, inputs: run(params, state, i, inputs)
-        outputs, (updates, losses, taps) = jax.vmap(element)(jnp.arange(length), inputs)
+        element = lambda i, inputs: run(params, held, i, inputs)
+        outputs, collected = jax.vmap(element)(jnp.arange(length), inputs)
+        for path in collected.stored:
+            raise LayerError(
+                f"{path}: stores into a cache inside nn.map, whose elements have none of their own"
+            )
         mean = lambda leaf: jnp.mean(leaf, axis=0).astype(leaf.dtype)
-        collect(my, (jax.tree.map(mean, updates), jax.tree.map(mean, losses), taps))
+        updates, losses = jax.tree.map(mean, (collected.updates, collected.losses))
+        collect(my, collected._replace(updates=updates, losses=losses))
         return outputs
 
     return Layer(forward, name="map", parts=part.parts, inputs=part.inputs)

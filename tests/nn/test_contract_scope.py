@@ -189,11 +189,11 @@ def test_a_layers_own_keywords_pass_on_those_of_its_parts():
     assert jnp.array_equal(nn.chain(outer)({}, X, mask=MASK), jnp.where(MASK, X, X + 1))
 
 
-@pytest.mark.parametrize("name", ["key", "weight"])
+@pytest.mark.parametrize("name", ["key", "weight", "cache"])
 def test_keyword_inputs_cannot_take_the_names_of_the_pass(name):
     scope: dict = {}
     exec(f"def f(my, x, {name}=None): return x", scope)
-    with pytest.raises(nn.LayerError, match="^f: 'key' and 'weight' cannot name keyword inputs"):
+    with pytest.raises(nn.LayerError, match="^f: 'key', 'weight' and 'cache' cannot name keyword inputs"):
         nn.layer(scope["f"])
 
 
