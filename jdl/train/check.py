@@ -9,6 +9,8 @@ import numpy as np
 from jdl import tree
 from jdl.train.recipe import Recipe, RecipeError
 
+NO_NUMBERS = "OSUMm"  # NumPy's kinds of objects, texts, dates and spans of time
+
 
 def check_data(data: dict[str, Any], name: str = "data") -> None:
     """Raise a RecipeError unless ``data`` is ``{"x": …, "y": …}`` with one common leading axis."""
@@ -24,6 +26,11 @@ def check_data(data: dict[str, Any], name: str = "data") -> None:
         raise RecipeError(f"{name}: has {found} rows, needs one common length")
     if set(lengths.values()) == {(0,)}:
         raise RecipeError(f"{name}: has no rows, needs at least one")
+    for path, leaf in tree.items(dict(data)):
+        dtype = getattr(leaf, "dtype", None)
+        if isinstance(dtype, np.dtype) and dtype.kind in NO_NUMBERS:
+            advice = "code classes as integers" if path == "y" else "code it as numbers"
+            raise RecipeError(f"{name}/{path}: holds {dtype}, needs numbers; {advice}")
     if "weight" in data and jnp.ndim(data["weight"]) != 1:
         raise RecipeError(f"{name}/weight: has shape {jnp.shape(data['weight'])}, needs one number a row")
 

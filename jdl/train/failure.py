@@ -29,9 +29,14 @@ def explain_failure(
     )
 
 
-def check_chosen(recipe: Recipe, best_epoch: Any) -> None:
-    """Raise a TrainingError where validation rows could choose no epoch."""
-    if int(best_epoch) < 0:
+def check_steps(recipe: Recipe, history: dict[str, Any], steps: Any) -> None:
+    """Raise a TrainingError where no step was taken, or validation rows could choose no epoch."""
+    if int(history["skipped"]) == int(steps):
+        raise TrainingError(
+            f"all {int(steps)} steps were skipped: in each the loss or its gradient was not finite. Look at "
+            "the rows, or lower the learning rate; Recipe.max_bad_steps below this number says where it began"
+        )
+    if int(history["best_epoch"]) < 0:
         raise TrainingError(
             f"no epoch is the best: on validation rows {recipe.monitor!r} was never a finite number; "
             "needs rows on which it is defined (of both classes, say), or another Recipe.monitor"

@@ -20,7 +20,7 @@ from jdl.train.objective import (
     network,
     sum_of_losses,
 )
-from jdl.train.recipe import Recipe, Run, TrainState, batch_sizes
+from jdl.train.recipe import Recipe, Run, TrainState, batch_sizes, check_key, check_recipe
 from jdl.train.step import start, step
 
 Data = dict[str, Any]
@@ -56,7 +56,8 @@ def fit(recipe: Recipe, key: Any, data: Data, valid: Data | None = None) -> Run:
     weight zero. ``jdl.run`` is the same compiled, cached and placed on the devices.
 
     Raises:
-        RecipeError: data without ``x`` or ``y``, of different lengths, or empty.
+        RecipeError: data without ``x`` or ``y``, of different lengths, empty, or of texts; a recipe or a key
+            that is none.
 
     >>> import jax, jax.numpy as jnp, jdl
     >>> def recipe(hyper):
@@ -67,6 +68,8 @@ def fit(recipe: Recipe, key: Any, data: Data, valid: Data | None = None) -> Run:
     >>> runs.history["loss"].shape
     (2, 20)
     """
+    check_recipe(recipe)
+    check_key(key)
     check_data(data)
     if valid is not None:
         check_data(valid, "valid")

@@ -14,7 +14,7 @@ import numpy as np
 from jdl.train import checkpoint, place
 from jdl.train.check import check_values
 from jdl.train.checkpoint import CheckpointError
-from jdl.train.failure import check_chosen, explain_failure
+from jdl.train.failure import check_steps, explain_failure
 from jdl.train.fit import Data, Progress, begin, close_epoch, finish, greater, steps_key, stopped
 from jdl.train.log import metrics_log
 from jdl.train.log import progress as progress_line
@@ -25,7 +25,7 @@ from jdl.train.objective import (
     merge_across,
     merge_metrics,
 )
-from jdl.train.recipe import Recipe, RecipeError, Run, check_count
+from jdl.train.recipe import Recipe, RecipeError, Run, check_count, check_key, check_recipe
 from jdl.train.step import step
 from jdl.train.stream import Chunk, Given, InMemory, chunks, read_ahead
 
@@ -90,6 +90,8 @@ def loop(
     >>> bool(done.history["loss"][-1] < 0.1)
     True
     """
+    check_recipe(recipe)
+    check_key(key)
     check_count("steps_per_dispatch", steps_per_dispatch)
     check_count("checkpoint_every", checkpoint_every)
     if valid is not None:
@@ -115,7 +117,7 @@ def loop(
         programs = _programs(recipe, placement._replace(reason=""))
         carry = _train(recipe, programs, carry, valid, ready, history, tell, show, save, checkpoint_every)
     done = finish(recipe, carry.progress, _stacked(recipe, history))
-    check_chosen(recipe, done.history["best_epoch"])
+    check_steps(recipe, done.history, carry.progress.train.step)
     return done
 
 

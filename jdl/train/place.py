@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jdl.nn.layer import batch_size
 from jdl.nn.summary import flops
 from jdl.train.fit import Progress, epochs
-from jdl.train.recipe import Recipe, batch_sizes
+from jdl.train.recipe import Recipe, RecipeError, batch_sizes
 
 AXIS = ("device",)
 WHOLE = PartitionSpec()  # the same on every device
@@ -20,8 +20,9 @@ WHOLE = PartitionSpec()  # the same on every device
 # Below this many operations a step, a collective between devices costs more than a second device gives;
 # below this many in all, some seconds on one core, compiling a trial costs more than it can save.
 STEP_WORTH_A_TRIAL, RUN_WORTH_A_TRIAL = 2e7, 2e11
-GAIN = 0.9  # the spread program must take less than this part of the other's time
-TRIAL_STEPS, TRIAL_REPEATS = 4, 3
+GAIN = 0.95  # the spread program must take less than this part of the other's time
+# A trial is long enough for starting a program on several devices, a millisecond, not to decide it.
+TRIAL_WORK, TRIAL_STEPS, TRIAL_REPEATS = 2e9, range(4, 65), 3
 
 
 class Placement(NamedTuple):
@@ -63,23 +64,42 @@ def on_all(reason: str) -> Placement:
     return Placement(Mesh(jax.local_devices(), AXIS), True, reason)
 
 
-def choose(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> Placement:
-    """Choose one device, or all with the batch spread over them, by a trial on a few batches."""
-    devices, rows = len(jax.local_devices()), batch_size(data["y"])
+def choose(recipe: Recipe, progress: Progress, data: dict[str, Any], devices: int | None = None) -> Placement:
+    """Choose one device, or all with the batch spread over them: as asked for, or by a trial.
+
+    Raises:
+        RecipeError: ``devices`` is neither one nor all, or a batch does not divide among them.
+    """
+    there, rows = len(jax.local_devices()), batch_size(data["y"])
     size, steps = batch_sizes(recipe, rows)
+    divides = size % (there * recipe.accumulate) == 0
+    if devices is not None:
+        return _as_asked(devices, there, size if not divides else None)
+    devices = there
     if devices == 1:
         return on_one("there is one device")
-    if size % (devices * recipe.accumulate):
+    if not divides:
         return on_one(f"a batch of {size} rows does not divide among {devices} devices")
     work = _work(recipe, progress, data) * size
     if work < STEP_WORTH_A_TRIAL:
         return on_one(f"a step is {work:.0e} operations, too few to share")
     if work * steps * recipe.epochs < RUN_WORTH_A_TRIAL:
         return on_one(f"the run is {work * steps * recipe.epochs:.0e} operations, too short for a trial")
-    few = jax.tree.map(lambda leaf: leaf[: min(rows, TRIAL_STEPS * size)], data)
-    alone, shared = _trial(recipe, progress._replace(best=None), few)
+    wanted = min(max(int(TRIAL_WORK / work), TRIAL_STEPS.start), TRIAL_STEPS.stop - 1)
+    few = jax.tree.map(lambda leaf: leaf[: min(rows, wanted * size)], data)
+    alone, shared = _trial(recipe, progress._replace(best=None), few, -(-wanted // min(wanted, steps)))
     reason = f"a few steps took {alone * 1e3:.1f} ms on one device, {shared * 1e3:.1f} ms on {devices}"
     return on_all(reason) if shared < GAIN * alone else on_one(reason)
+
+
+def _as_asked(devices: int, there: int, undivided: int | None) -> Placement:
+    if devices == 1:
+        return on_one("asked for")
+    if devices != there:
+        raise RecipeError(f"devices: found {devices!r}, needs 1 or all of the {there} there are")
+    if undivided is not None:
+        raise RecipeError(f"devices: a batch of {undivided} rows does not divide among {there} devices")
+    return on_all("asked for")
 
 
 def _work(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> float:
@@ -90,15 +110,15 @@ def _work(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> float:
     return 3.0 * flops(recipe.network, features)
 
 
-def _trial(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> list[float]:
-    """Time one short epoch, on one device and on all: the best of a few each."""
+def _trial(recipe: Recipe, progress: Progress, data: dict[str, Any], count: int) -> list[float]:
+    """Time ``count`` short epochs, on one device and on all: the best of a few each."""
 
-    def epoch(across: tuple[str, ...], progress: Progress, data: dict[str, Any]) -> Any:
-        return epochs(recipe, progress, data, None, 0, 1, across)[1]
+    def short(across: tuple[str, ...], progress: Progress, data: dict[str, Any]) -> Any:
+        return epochs(recipe, progress, data, None, 0, count, across)[1]
 
     def prepared(placement: Placement) -> Callable[[], Any]:
         given = placement.replicate((progress, data))
-        return partial(jax.jit(placement.spread(epoch)).lower(*given).compile(), *given)
+        return partial(jax.jit(placement.spread(short)).lower(*given).compile(), *given)
 
     with ThreadPoolExecutor() as pool:
         programs = list(pool.map(prepared, (on_one(""), on_all(""))))

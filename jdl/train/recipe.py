@@ -1,9 +1,12 @@
 """What defines a training run, and what it carries and gives back."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -33,7 +36,8 @@ class Recipe:
         metrics: ``{name: Metric}``, computed on the training batches as they pass and on validation rows;
             weighted by example, not by class.
         monitor: what chooses the best epoch on validation rows: ``"loss"`` or a name in ``metrics``.
-        patience: epochs without improvement after which training stops; None trains them all.
+        patience: epochs without improvement after which training stops; None trains them all, and so does a
+            run without validation rows, whose last epoch is returned.
         accumulate: parts into which a batch is cut, one after the other, to save memory.
         ema: decay of an average of the parameters, which is then what is evaluated and returned.
         precision: compute dtype of the network, ``"bfloat16"`` or ``"float16"``; parameters stay float32.
@@ -64,6 +68,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "network", as_layer(self.network))
+        self._check_kinds()
         for name in ("batch_size", "epochs", "accumulate", "max_bad_steps", "patience"):
             value = getattr(self, name)
             if not (name == "patience" and value is None):
@@ -80,6 +85,28 @@ class Recipe:
             raise RecipeError(f"Recipe.class_weight: found {found}, needs 'balanced' or an array")
         if self.precision == "float16" and self.loss_scale is None:
             object.__setattr__(self, "loss_scale", 2.0**15)
+
+    def _check_kinds(self) -> None:
+        loss: Any = self.loss  # of any kind, whatever the annotation says
+        optimizer: Any = self.optimizer
+        metrics: Any = self.metrics
+        if not callable(loss):
+            needed = "a function (outputs, target) -> scalar, such as jdl.losses.cross_entropy"
+            raise RecipeError(f"Recipe.loss: found {loss!r}, needs {needed}")
+        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+            raise RecipeError(
+                f"Recipe.optimizer: found {optimizer!r}, needs one, such as jdl.optim.adamw(1e-3)"
+            )
+        if not isinstance(metrics, Mapping):
+            needed = "a dict {name: metric}, such as {'f1': jdl.metrics.f1()}"
+            raise RecipeError(f"Recipe.metrics: found a {type(metrics).__name__}, needs {needed}")
+        for name, metric in metrics.items():
+            if not isinstance(metric, Metric):
+                called = f"; call it: jdl.metrics.{metric.__name__}()" if inspect.isfunction(metric) else ""
+                found = type(metric).__name__
+                raise RecipeError(
+                    f"Recipe.metrics[{name!r}]: found a {found}, needs a jdl.metrics.Metric{called}"
+                )
 
 
 class Health(NamedTuple):
@@ -126,6 +153,20 @@ def batch_sizes(recipe: Recipe, rows: int) -> tuple[int, int]:
             f"Recipe.accumulate: a batch of {size} rows cannot be cut into {recipe.accumulate} equal parts"
         )
     return size, -(-rows // size)
+
+
+def check_recipe(recipe: Any) -> None:
+    """Raise a RecipeError unless ``recipe`` is one, rather than the function that makes it."""
+    if not isinstance(recipe, Recipe):
+        found = "a function: call it" if callable(recipe) else type(recipe).__name__
+        raise RecipeError(f"recipe: found {found}, needs a jdl.Recipe")
+
+
+def check_key(key: Any) -> None:
+    """Raise a RecipeError unless ``key`` is a JAX key."""
+    dtype = getattr(key, "dtype", None)
+    if dtype is None or not (jnp.issubdtype(dtype, jax.dtypes.prng_key) or dtype == jnp.uint32):
+        raise RecipeError(f"key: found {key!r}, needs a JAX key: jax.random.key(seed)")
 
 
 def check_count(name: str, value: Any) -> None:

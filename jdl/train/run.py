@@ -13,9 +13,9 @@ import numpy as np
 from jdl.nn.layer import batch_size
 from jdl.train import place
 from jdl.train.check import check_values
-from jdl.train.failure import TrainingError, check_chosen, explain_failure
+from jdl.train.failure import TrainingError, check_steps, explain_failure
 from jdl.train.fit import Data, Progress, batch_at, begin, epochs, finish, stopped
-from jdl.train.recipe import Recipe, RecipeError, Run, batch_sizes
+from jdl.train.recipe import Recipe, RecipeError, Run, batch_sizes, check_key, check_recipe
 
 CACHED = 16  # compiled programs kept
 
@@ -54,7 +54,7 @@ class Program:
         done = finish(recipe, progress, rows)
         if int(done.history["failed_at"]) >= 0:
             raise _failure(recipe, progress, given[2])
-        check_chosen(recipe, done.history["best_epoch"])
+        check_steps(recipe, done.history, progress.train.step)
         return done
 
 
@@ -65,6 +65,7 @@ def run(
     data: Data,
     valid: Data | None = None,
     *,
+    devices: int | None = None,
     report: Report | None = None,
 ) -> Run:
     """Train one model: ``jdl.fit(recipe(hyper), key, data, valid)``, compiled once and placed on the devices.
@@ -72,12 +73,13 @@ def run(
     Floats and arrays in ``hyper`` are traced, so changing them compiles nothing; everything else is fixed.
     The compiled program is kept for the next call with the same recipe function, fixed hyper-parameters and
     shapes. ``report(epoch, row)`` is called after every epoch, until training stops. The batch is sharded
-    over the devices only where a short trial of the program shows a gain. ``recipe`` is called with traced
+    over the devices only where a short trial of the program shows a gain; ``devices`` settles it beforehand,
+    for the same last digits on every machine: 1, or as many as there are. ``recipe`` is called with traced
     values to compile, and with the given ones at every run: it should make a recipe and do nothing else.
 
     Raises:
         RecipeError: data of different lengths, or not finite where nothing prepares it; a fixed
-            hyper-parameter that cannot be hashed.
+            hyper-parameter that cannot be hashed; ``devices`` that are not there or share a batch unevenly.
         TrainingError: too many steps in a row with a non-finite gradient (says where they began), or no
             finite value to choose an epoch by.
 
@@ -89,13 +91,16 @@ def run(
     >>> bool(done.history["loss"][-1] < 0.1)
     True
     """
+    if isinstance(recipe, Recipe):
+        raise RecipeError("recipe: found a Recipe, needs a function recipe(hyper) -> jdl.Recipe")
     whole = recipe(dict(hyper))
+    check_recipe(whole)
+    check_key(key)
     check_values(whole, data)
     if valid is not None:
         check_values(whole, valid, "valid")
-    return compiled(recipe, hyper, key, data, valid, reported=report is not None)(
-        hyper, key, data, valid, report
-    )
+    program = compiled(recipe, hyper, key, data, valid, devices=devices, reported=report is not None)
+    return program(hyper, key, data, valid, report)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
@@ -108,15 +113,16 @@ def compiled(
     data: Data,
     valid: Data | None = None,
     *,
+    devices: int | None = None,
     reported: bool = False,
 ) -> Program:
     """Give the compiled program of a run, from the cache where it is there."""
     fixed, traced = _split(hyper)
     leaves, tree = jax.tree.flatten((traced, key, data, valid))
     shapes = tuple((jnp.shape(leaf), jnp.result_type(leaf).name) for leaf in leaves)
-    identity = (recipe, _identity(fixed), shapes, tree, reported)
+    identity = (recipe, _identity(fixed), shapes, tree, devices, reported)
     if identity not in _programs:
-        _programs[identity] = _compile(recipe, fixed, traced, key, data, valid, reported)
+        _programs[identity] = _compile(recipe, fixed, traced, key, data, valid, devices, reported)
         while len(_programs) > CACHED:
             _programs.popitem(last=False)
     _programs.move_to_end(identity)
@@ -124,7 +130,14 @@ def compiled(
 
 
 def _compile(
-    recipe: Callable, fixed: dict, traced: dict, key: Any, data: Data, valid: Data | None, reported: bool
+    recipe: Callable,
+    fixed: dict,
+    traced: dict,
+    key: Any,
+    data: Data,
+    valid: Data | None,
+    devices: int | None,
+    reported: bool,
 ) -> Program:
     began = time.perf_counter()
 
@@ -139,7 +152,7 @@ def _compile(
     given = place.on_one("where a run begins").replicate((traced, key, data, valid))
     begun = jax.jit(start).lower(*given).compile()
     progress = begun(*given)
-    placement = place.choose(whole, progress, data)
+    placement = place.choose(whole, progress, data, devices)
     trained = jax.jit(placement.spread(train), donate_argnums=1)
     arguments = placement.replicate((traced, progress, data, valid, jnp.int32(0)))
     compiled_epochs = trained.lower(*arguments).compile()

@@ -58,18 +58,18 @@ def test_a_batch_that_does_not_divide_stays_on_one_device(monkeypatch, size, acc
     )
 
 
-@pytest.mark.parametrize(("alone", "shared", "sharded"), [(1.0, 0.8, True), (1.0, 0.95, False)])
+@pytest.mark.parametrize(("alone", "shared", "sharded"), [(1.0, 0.9, True), (1.0, 0.95, False)])
 def test_a_trial_decides(monkeypatch, alone, shared, sharded):
     asked = []
 
-    def trial(recipe, progress, data):
-        asked.append(len(data["y"]))
+    def trial(recipe, progress, data, count):
+        asked.append((len(data["y"]), count))
         return alone, shared
 
     always_try(monkeypatch)
     monkeypatch.setattr(place, "_trial", trial)
     chosen = chosen_for(plain(), table(500))
-    assert asked == [64]  # four batches
+    assert asked == [(500, 2)]  # the most steps there are in a trial, 63, are nearly two epochs of 32
     assert (chosen.sharded, chosen.mesh.size) == (sharded, 4 if sharded else 1)
     assert chosen.reason == f"a few steps took 1000.0 ms on one device, {shared * 1e3:.1f} ms on 4"
 
