@@ -1,7 +1,9 @@
 """One training step as a pure function."""
 
+import inspect
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,21 +56,33 @@ def step(
     loss or gradient is not finite changes nothing but ``health`` (and the loss scale). ``across`` names the
     mesh axes over which the batch is spread, each device having its part; the step is the same on all.
     """
-    gradient, finite, state, metrics = _gradient(recipe, train, batch, stats, class_weight, across)
-    good = finite & (train.health.streak < recipe.max_bad_steps)
 
-    params, opt_state = _update(recipe, train, gradient, good)
+    def evaluate(params: Any) -> Evaluated:
+        return _evaluate(recipe, train._replace(params=params), batch, stats, class_weight, across)
+
+    now = evaluate(train.params)
+    good = now.finite & (train.health.streak < recipe.max_bad_steps)
+    params, opt_state = _update(recipe, train, now, evaluate, good)
     average = _average(recipe, train, params, good)
-    state = jax.tree.map(lambda a, b: jnp.where(good, a, b), state, train.state)
-    metrics = jax.tree.map(lambda a, b: jnp.where(good, a, b), metrics, empty_metrics(recipe))
-    health, scale = _health(recipe, train, finite), _scale(train.scale, finite)
+    state = jax.tree.map(lambda a, b: jnp.where(good, a, b), now.state, train.state)
+    metrics = jax.tree.map(lambda a, b: jnp.where(good, a, b), now.metrics, empty_metrics(recipe))
+    health, scale = _health(recipe, train, now.finite), _scale(train.scale, now.finite)
     return TrainState(train.step + 1, params, state, opt_state, train.key, average, scale, health), metrics
 
 
-def _gradient(
+class Evaluated(NamedTuple):
+    """The loss of the whole batch and its gradient, whether both are finite, the state and metrics after."""
+
+    value: Any
+    gradient: Any
+    finite: Any
+    state: Any
+    metrics: Any
+
+
+def _evaluate(
     recipe: Recipe, train: TrainState, batch: Batch, stats: Any, class_weight: Any, across: tuple[str, ...]
-) -> Any:
-    """Give ``(gradient, whether all is finite, state, metrics)`` of the whole batch."""
+) -> Evaluated:
     evaluate = sum_of_losses(recipe, stats, class_weight, across)
     weighted = class_weight is not None or "weight" in batch
     rows = batch_size(batch["y"]) * math.prod(jax.lax.axis_size(axis) for axis in across)
@@ -88,13 +102,14 @@ def _gradient(
     vector, unravel = ravel_pytree((gradient, metrics["loss"]))
     if across:
         vector = jax.lax.psum(vector, across)
-    gradient, (_, mass) = unravel(vector)
+    gradient, (total, mass) = unravel(vector)
+    mass = jnp.where(mass > 0, mass, 1.0)
     finite = jnp.all(jnp.isfinite(vector))
     if weighted:
-        gradient = jax.tree.map(lambda leaf: leaf * (rows / jnp.where(mass > 0, mass, 1.0)), gradient)
+        gradient = jax.tree.map(lambda leaf: leaf * (rows / mass), gradient)
     if train.scale is not None:
         gradient = jax.tree.map(lambda leaf: leaf / train.scale[0], gradient)
-    return gradient, finite, state, metrics
+    return Evaluated(total / mass, gradient, finite, state, metrics)
 
 
 def _accumulate(recipe: Recipe, differentiate: Any, train: TrainState, batch: Batch, key: Any) -> Any:
@@ -111,17 +126,53 @@ def _accumulate(recipe: Recipe, differentiate: Any, train: TrainState, batch: Ba
     return gradient, state, metrics
 
 
-def _update(recipe: Recipe, train: TrainState, gradient: Any, good: Any) -> tuple[Any, Any]:
+def _update(
+    recipe: Recipe, train: TrainState, now: Evaluated, evaluate: Callable[[Any], Evaluated], good: Any
+) -> tuple[Any, Any]:
     """Give the new parameters and optimizer state, or the old ones where the step is not ``good``."""
     optimizer = recipe.optimizer
+    more: dict[str, Any] = {}
+    if isinstance(optimizer, optax.GradientTransformationExtraArgs):
+        given = {"value": now.value, "grad": now.gradient, **_functions(evaluate)}
+        more = _named(optimizer.update, given)
 
     def take(**given: Any) -> tuple[Any, Any]:
-        updates, opt_state = optimizer.update(gradient, train.opt_state, train.params, **given)
+        updates, opt_state = optimizer.update(now.gradient, train.opt_state, train.params, **given)
         return optax.apply_updates(train.params, updates), opt_state
 
     if isinstance(optimizer, Skipping):
-        return take(good=good)
-    return jax.lax.cond(good, take, lambda: (train.params, train.opt_state))
+        return take(good=good, **more)
+    return jax.lax.cond(good, lambda: take(**more), lambda: (train.params, train.opt_state))
+
+
+def _named(function: Callable[..., Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Choose the keyword arguments that a function has a place for."""
+    places = inspect.signature(function).parameters
+    anything = any(place.kind is place.VAR_KEYWORD for place in places.values())
+    return given if anything else {name: value for name, value in given.items() if name in places}
+
+
+def _functions(evaluate: Callable[[Any], Evaluated]) -> dict[str, Callable[..., Any]]:
+    """Make what optimizers that evaluate the batch elsewhere (L-BFGS, SAM) call, under the names of optax."""
+
+    @jax.custom_vjp  # the gradient is at hand, and right on several devices too
+    def value(params: Any) -> Any:
+        return evaluate(params).value
+
+    def forward(params: Any) -> tuple[Any, Any]:
+        there = evaluate(params)
+        return there.value, there.gradient
+
+    value.defvjp(forward, lambda gradient, by: (jax.tree.map(lambda leaf: by * leaf, gradient),))
+
+    def grad_fn(params: Any, *_: Any) -> Any:
+        return evaluate(params).gradient
+
+    # The line searches of optax hand value_fn all that they are given, and refuse what it does not name.
+    def value_fn(params: Any, grad_fn: Any = None) -> Any:
+        return value(params)
+
+    return {"value_fn": value_fn, "grad_fn": grad_fn}
 
 
 def _average(recipe: Recipe, train: TrainState, params: Any, good: Any) -> Any:

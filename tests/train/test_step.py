@@ -4,8 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import optax.contrib
 import pytest
 
+import jdl
 from jdl import losses, nn, optim, train
 from tests.train.tiny import KEY, assert_close, assert_same_bits, classifier, line, plain, regressor, table
 
@@ -140,3 +142,42 @@ def test_every_step_has_its_own_key():
     _, again = step(state, data)
     assert first["loss"][0] != second["loss"][0]
     assert_same_bits(again, second)
+
+
+def test_an_optimizer_may_evaluate_the_batch_elsewhere():
+    """L-BFGS searches along a line: it solves a linear problem, given whole, in a few steps."""
+    data = line(20) | {"weight": np.arange(20.0, dtype=np.float32)}
+    root = np.sqrt(data["weight"])[:, None]
+    wide = np.c_[data["x"], np.ones(20)]
+    expected = np.linalg.lstsq(root * wide, root * data["y"], rcond=None)[0]
+
+    def recipe(hyper):
+        return jdl.Recipe(nn.dense(1), losses.squared_error, optax.lbfgs(), 20, 12)
+
+    for devices in (1, 4):
+        run = jdl.run(recipe, {}, KEY, data, devices=devices)
+        np.testing.assert_allclose(run.params["w"], expected[:3], rtol=1e-3, atol=1e-3)
+        np.testing.assert_allclose(run.params["b"], expected[3], rtol=1e-3, atol=1e-3)
+
+
+def test_sharpness_aware_steps_take_the_gradient_where_the_loss_is_worst():
+    radius, rate = 0.1, 0.05
+    optimizer = optax.contrib.sam(
+        optax.sgd(rate), optax.chain(optax.contrib.normalize(), optax.sgd(radius)), opaque_mode=True
+    )
+    recipe = jdl.Recipe(nn.dense(1), losses.squared_error, optimizer, 20, 1)
+    data = line(20)
+    params, state = recipe.network.init(KEY, data["x"][0])
+    begun = jdl.train.start(recipe, params, state, KEY)
+    after, _ = jax.jit(lambda train, batch: jdl.train.step(recipe, train, batch))(begun, data)
+
+    def loss(params):
+        return jnp.mean((data["x"] @ params["w"] + params["b"] - data["y"]) ** 2)
+
+    gradient = jax.grad(loss)(params)
+    size = optax.global_norm(gradient)
+    worst = jax.tree.map(lambda p, g: p + radius * g / size, params, gradient)
+    expected = jax.tree.map(lambda p, g: p - rate * g, params, jax.grad(loss)(worst))
+    assert_close(after.params, expected)
+    plain_step = jax.tree.map(lambda p, g: p - rate * g, params, gradient)
+    assert np.abs(plain_step["w"] - after.params["w"]).max() > 1e-3  # or the test shows nothing
