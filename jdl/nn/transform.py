@@ -99,7 +99,8 @@ def collect(my: Scope, collected: Collected) -> None:
         run.add_tap(path, value)
 
 
-def _need_leading(my: Scope, n: int, *trees: Any) -> None:
+def need_leading(my: Scope, n: int, *trees: Any) -> None:
+    """Refuse entries without the leading axis of ``n`` that a stack has."""
     for path, leaf in (item for each in trees for item in tree.items(each)):
         shape = jnp.shape(leaf)
         if shape[:1] != (n,):
@@ -136,7 +137,7 @@ def repeat(n: int, block: Any, *, unroll: int = 1) -> Layer:
             _need_same(my, y, x)
             collect(my, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), collected))
             return y
-        _need_leading(my, n, params, *held)
+        need_leading(my, n, params, *held)
 
         def step(x: Any, its: Any) -> Any:
             params, held, i = its
@@ -181,7 +182,7 @@ def ensemble(net: Any, n: int) -> Layer:
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
         params, held, run = branch(my, net, keywords, stack=(n,))
-        _need_leading(my, n, params, *held)
+        need_leading(my, n, params, *held)
         member = lambda params, held, i: run(params, held, i, inputs)
         outputs, collected = jax.vmap(member)(params, held, jnp.arange(n))
         collect(my, collected)
