@@ -3,17 +3,34 @@
 from jdl.nn import init
 from jdl.nn.activations import *  # noqa: F403
 from jdl.nn.adapt import freeze, lora, lora_merge
+from jdl.nn.adaptive_pool import adaptive_average_pool, adaptive_max_pool
 from jdl.nn.attention import attention, dot_product_attention
-from jdl.nn.combine import cast, intermediates, parallel, residual, with_losses, without_key
+from jdl.nn.combine import cast, concat, intermediates, parallel, residual, stack, with_losses, without_key
 from jdl.nn.constructor import constructor
-from jdl.nn.conv import conv
-from jdl.nn.dropout import dropout
+from jdl.nn.conv import conv, depthwise_conv, separable_conv
+from jdl.nn.conv_transpose import conv_transpose
+from jdl.nn.dropout import alpha_dropout, dropout, spatial_alpha_dropout, spatial_dropout, stochastic_depth
 from jdl.nn.flax import from_flax
+from jdl.nn.group_norm import group_norm, instance_norm, local_response_norm
 from jdl.nn.layer import Layer, LayerError, batched, chain, function, layer
-from jdl.nn.linear import dense, embed, flatten
-from jdl.nn.norm import batch_norm, layer_norm
+from jdl.nn.linear import bilinear, dense, embed, embedding_bag, flatten, low_rank_dense
+from jdl.nn.mixture import mixture_of_experts
+from jdl.nn.norm import batch_norm, layer_norm, rms_norm
+from jdl.nn.parametric import learned_swish, prelu, rrelu
 from jdl.nn.periodic import periodic
-from jdl.nn.pool import average_pool, max_pool
+from jdl.nn.pool import average_pool, global_average_pool, global_max_pool, lp_pool, max_pool
+from jdl.nn.positions import learned_positions, rotary, sinusoidal_positions
+from jdl.nn.reparam import spectral_norm, weight_norm
+from jdl.nn.resize import pad, pixel_shuffle, pixel_unshuffle, resize
 from jdl.nn.summary import flops, summary
 from jdl.nn.transform import ensemble, map, remat, repeat  # noqa: A004
+from jdl.nn.transformer import decoder_block, encoder_block, encoder_decoder_block, feed_forward
 from jdl.nn.trees import count, ema, join, split
+from jdl.nn.vision import (
+    bottleneck_block,
+    convnext_block,
+    inverted_residual,
+    patch_embed,
+    resnet_block,
+    squeeze_excite,
+)

@@ -14,7 +14,7 @@ from jdl.nn.spec import LayerError
 from jdl.nn.trees import nest
 
 
-def _adapted(
+def adapted(
     my: Scope,
     net: Layer,
     patterns: tuple[str, ...],
@@ -59,7 +59,7 @@ def freeze(net: Any, *patterns: str) -> Layer:
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
         outer = my._live().read or own
         read = lambda fits, *asked: (held if fits else outer)(*asked)
-        return _adapted(my, net, patterns, inputs, keywords, read)
+        return adapted(my, net, patterns, inputs, keywords, read)
 
     return Layer(forward, name="freeze", parts=net.parts, inputs=net.inputs)
 
@@ -103,7 +103,7 @@ def lora(net: Any, rank: int, *patterns: str, alpha: Any = None) -> Layer:
             b = outer(inner, f"{name}_b", (*lead, rank, m), inits.zeros, dtype)
             return whole + scale * (a @ b)
 
-        return _adapted(my, net, patterns, inputs, keywords, read)
+        return adapted(my, net, patterns, inputs, keywords, read)
 
     return Layer(forward, name="lora", parts=net.parts, inputs=net.inputs)
 

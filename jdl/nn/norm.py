@@ -37,14 +37,14 @@ def batch_norm(*, momentum: Any = 0.9, eps: float = 1e-5) -> Layer:
 
     @layer
     def batch_norm(my: Scope, x: Any) -> Any:
-        y, n = _features(my, x)
+        y, n = features(my, x)
         mean, var = my.state("mean", (n,), init.zeros), my.state("var", (n,), init.ones)
         if my.stochastic:
             shift, offset, var_now = _moments(my, y)
             my.update(mean=_moved(mean, shift + offset, momentum), var=_moved(var, var_now, momentum))
         else:
             shift, offset, var_now = mean, 0.0, var
-        scale, bias = _scale_and_bias(my, n)
+        scale, bias = scale_and_bias(my, n)
         scale = scale * jax.lax.rsqrt(var_now + eps)
         return ((y - shift) * scale + (bias - offset * scale)).astype(jnp.result_type(x, 0.0))
 
@@ -87,11 +87,36 @@ def layer_norm(*, eps: float = 1e-5) -> Layer:
 
     @layer
     def layer_norm(my: Scope, x: Any) -> Any:
-        y, n = _features(my, x)
-        scale, bias = _scale_and_bias(my, n)
+        y, n = features(my, x)
+        scale, bias = scale_and_bias(my, n)
         return (_standardise(y, jnp.asarray(eps, y.dtype)) * scale + bias).astype(jnp.result_type(x, 0.0))
 
     return layer_norm
+
+
+@constructor
+def rms_norm(*, eps: float = 1e-6) -> Layer:
+    r"""Scale the last axis to a mean square of one: :math:`y = \gamma x / \sqrt{E[x^2] + \epsilon}`.
+
+    Input and output ``(…, n)``; parameter ``scale`` ``(n,)``.
+
+    Source: Zhang and Sennrich 2019, https://arxiv.org/abs/1910.07467.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> params, _ = nn.rms_norm().init(jax.random.key(0), jnp.zeros(2))
+    >>> nn.rms_norm()(params, jnp.array([3.0, 3.0])).round(3).tolist()
+    [1.0, 1.0]
+    """
+
+    @layer
+    def rms_norm(my: Scope, x: Any) -> Any:
+        y, n = features(my, x)
+        scale = my.param("scale", (n,), init.ones, jnp.float32)
+        y = y * jax.lax.rsqrt(jnp.mean(jnp.square(y), -1, keepdims=True) + eps)
+        return (y * scale).astype(jnp.result_type(x, 0.0))
+
+    return rms_norm
 
 
 @jax.custom_jvp
@@ -114,12 +139,13 @@ def _deviations(y: Any, eps: Any) -> tuple[Any, Any]:
     return y * scale, scale
 
 
-def _features(my: Scope, x: Any) -> tuple[Any, int]:
+def features(my: Scope, x: Any) -> tuple[Any, int]:
     """Give the input in float32 or wider, and the length of its last axis."""
     if jnp.ndim(x) == 0:
         raise LayerError(f"{my._where()}: has shape (), needs (…, n): features, not a scalar")
     return x.astype(jnp.promote_types(x.dtype, jnp.float32)), x.shape[-1]
 
 
-def _scale_and_bias(my: Scope, n: int) -> tuple[Any, Any]:
+def scale_and_bias(my: Scope, n: int) -> tuple[Any, Any]:
+    """Ask for a scale, which begins at one, and a bias, at zero, of each of ``n`` channels."""
     return my.param("scale", (n,), init.ones, jnp.float32), my.param("bias", (n,), init.zeros, jnp.float32)
