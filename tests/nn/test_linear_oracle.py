@@ -82,8 +82,6 @@ def test_the_gradient_of_a_table_makes_no_matrix_of_bag_by_rows():
         (nn.bilinear(2), (jnp.zeros((2, 3)), jnp.zeros(3)), {}, r"\(2, 3\) and \(3,\), needs equal leading"),
         (nn.bilinear(2), (jnp.zeros(2), 1.0), {}, r"has shape \(\)"),
         (nn.low_rank_dense(2, 1), (1.0,), {}, r"has shape \(\)"),
-        (nn.concat(nn.dense(2), lambda x: x[None]), (jnp.zeros(3),), {}, r"cannot concat .*\(2,\).*\(1, 3\)"),
-        (nn.stack(nn.dense(2), jnp.sin), (jnp.zeros(3),), {}, r"cannot stack .*\(2,\).*\(3,\)"),
     ],
 )
 def test_bad_input(net, inputs, keywords, message):
@@ -96,16 +94,3 @@ def test_bad_settings():
         nn.embedding_bag(5, 3, "median")
     with pytest.raises(nn.LayerError, match="low_rank_dense: rank is 0"):
         nn.low_rank_dense(2, 0)
-
-
-def test_concat_and_stack_join_what_parallel_gives_apart():
-    x = jnp.asarray(normal(4, 3), jnp.float32)
-    parts = nn.dense(2), nn.chain(nn.dropout(0.5), nn.dense(2))
-    params, _ = nn.parallel(*parts).init(KEY, x)
-    for key in (None, KEY):
-        apart, _ = nn.parallel(*parts).apply(params, {}, x, key=key)
-        joined, _ = nn.concat(*parts).apply(params, {}, x, key=key)
-        stacked, _ = nn.stack(*parts, axis=1).apply(params, {}, x, key=key)
-        assert jnp.array_equal(joined, jnp.concatenate(apart, -1))
-        assert jnp.array_equal(stacked, jnp.stack(apart, 1))
-    assert nn.concat(a=nn.dense(2)).parts.keys() == {"a"}
