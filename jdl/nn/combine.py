@@ -91,6 +91,8 @@ def stack(*parts: Any, axis: int = 0, **named: Any) -> Layer:
 
 def _joined(name: str, parts: tuple[Any, ...], named: dict[str, Any], axis: int) -> Layer:
     branches = numbered(name, parts, named)
+    if not branches:
+        raise LayerError(f"{name}: needs at least one part")
     join = {"concat": jnp.concatenate, "stack": jnp.stack}[name]
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
