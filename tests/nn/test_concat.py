@@ -39,11 +39,9 @@ def test_parts_have_parameters_keyword_inputs_and_keys_of_their_own():
 
 
 def test_outputs_that_do_not_fit_are_refused():
-    with pytest.raises(nn.LayerError, match=r"^both: cannot concat outputs of the shapes \{'sum': \(\), 'sin': \(3, 2\)\}"):
+    with pytest.raises(nn.LayerError, match=r"^both: cannot concat .* \{'sum': \(\), 'sin': \(3, 2\)\}"):
         nn.chain(both=nn.concat(jnp.sum, jnp.sin)).init(KEY, X)
-    with pytest.raises(
-        nn.LayerError, match=r"^stack: cannot stack outputs of the shapes"
-    ):
+    with pytest.raises(nn.LayerError, match=r"^stack: cannot stack outputs of the shapes"):
         nn.stack(jnp.sin, lambda x: x[0])({}, X)
     for make in (nn.concat, nn.stack):
         with pytest.raises(nn.LayerError, match="needs at least one part"):
