@@ -1,5 +1,6 @@
 """Combinators that run their parts in the pass itself: side by side, summed, cast, listened to."""
 
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
@@ -93,7 +94,8 @@ def _joined(name: str, parts: tuple[Any, ...], named: dict[str, Any], axis: int)
     branches = numbered(name, parts, named)
     if not branches:
         raise LayerError(f"{name}: needs at least one part")
-    join = {"concat": jnp.concatenate, "stack": jnp.stack}[name]
+    joins: dict[str, Callable[..., Any]] = {"concat": jnp.concatenate, "stack": jnp.stack}
+    join = joins[name]
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
         outputs = [use(my, branch, inputs, keywords) for branch in branches]

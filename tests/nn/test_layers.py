@@ -576,7 +576,7 @@ def test_activations_are_plain_functions_that_pickle_in_a_network():
     for name in activations.__all__:
         net = nn.chain(getattr(nn, name))
         assert pickle.loads(pickle.dumps(net)) is net
-        assert net({}, jnp.ones(3)).shape == (3,)
+        assert net({}, jnp.ones(4)).shape == ((2,) if name.endswith("glu") else (4,))
 
 
 SAMPLES = 200_000

@@ -328,38 +328,3 @@ def test_attention_with_masks_equals_torch_and_flax(shape):
         return module.apply({"params": params}, x, mask=jnp.asarray(full))
 
     agree(ours, in_jax(flax), *args)
-
-
-# --- activations -------------------------------------------------------------------------------------------
-
-ACTIVATIONS = {
-    "elu": F.elu,
-    "gelu": lambda x: F.gelu(x, approximate="tanh"),
-    "hard_sigmoid": F.hardsigmoid,
-    "hard_tanh": F.hardtanh,
-    "leaky_relu": F.leaky_relu,
-    "log_sigmoid": F.logsigmoid,
-    "log_softmax": lambda x: F.log_softmax(x, -1),
-    "relu": F.relu,
-    "relu6": F.relu6,
-    "selu": F.selu,
-    "sigmoid": torch.sigmoid,
-    "silu": F.silu,
-    "soft_sign": F.softsign,
-    "softmax": lambda x: F.softmax(x, -1),
-    "softplus": F.softplus,
-    "tanh": torch.tanh,
-}
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activation_equals_torch(name):
-    agree(
-        lambda x: run(nn.chain(getattr(nn, name)), {}, x), ACTIVATIONS[name], 4 * normal(6, 5), tolerance=1e-7
-    )
-
-
-def test_every_activation_has_an_oracle():
-    from jdl.nn import activations
-
-    assert sorted(ACTIVATIONS) == sorted(activations.__all__)
