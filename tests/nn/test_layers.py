@@ -278,7 +278,7 @@ def test_where_there_is_a_gpu_conv_is_xlas(monkeypatch):
     ("arguments", "message"),
     [
         ({"window": 0}, "window is 0, needs a positive integer or two"),
-        ({"window": (3, 3, 3)}, "window is .3, 3, 3., needs"),
+        ({"window": (3, 3, 3, 3)}, "window is .3, 3, 3, 3., needs"),
         ({"stride": -1}, "stride is -1, needs"),
         ({"dilation": 1.5}, "dilation is 1.5, needs"),
         ({"padding": "same"}, "padding is 'same', needs 'SAME', 'VALID', a number, or"),
