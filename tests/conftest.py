@@ -1,9 +1,16 @@
-"""Settings of every test run: four emulated devices, and the same examples each time."""
+"""Settings of every test run: four emulated devices, quick compiling, and the same examples each time."""
 
 import os
+from importlib.metadata import version
 
 # Read when jdl is imported; more devices than cores, so that sharding is exercised on any machine.
 os.environ["JDL_CPU_DEVICES"] = "4"
+
+# Tests compile thousands of tiny programs and run each once: this halves their time. Compiled as for users are
+# the examples, and in `.ci/run` the core's tests with the newest JAX, which has no such choice.
+QUICK = "--xla_cpu_use_fusion_emitters=false --xla_backend_optimization_level=0"
+if version("jaxlib").startswith("0.10."):
+    os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}".strip()
 
 from hypothesis import settings  # noqa: E402
 

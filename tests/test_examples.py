@@ -32,7 +32,8 @@ def init(project):
 
 
 def run(name: str, *arguments: str, path: Path = ROOT) -> str:
-    environment = {key: value for key, value in os.environ.items() if key != "JDL_CPU_DEVICES"}
+    settings = ("JDL_CPU_DEVICES", "XLA_FLAGS")
+    environment = {key: value for key, value in os.environ.items() if key not in settings}
     environment["PYTHONPATH"] = os.pathsep.join([str(path), str(ROOT)])
     command = [sys.executable, str(ROOT / "examples" / name), *arguments]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
