@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jdl.nn.batch import finite_rows
 from jdl.nn.layer import batch_size, fold
+from jdl.optim import evaluation_params
 from jdl.train.check import check_data
 from jdl.train.objective import (
     class_weights,
@@ -153,8 +154,8 @@ def steps_key(key: Any) -> Any:
 
 
 def evaluated(train: TrainState) -> Any:
-    """The parameters that are evaluated and kept: the moving average where there is one."""
-    return train.params if train.average is None else train.average
+    """The parameters that are evaluated and kept: an average, ours or the optimizer's, where there is one."""
+    return evaluation_params(train.opt_state, train.params) if train.average is None else train.average
 
 
 def order(key: Any, epoch: Any, rows: int, padded: int) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from sklearn.utils.class_weight import compute_class_weight
 
 import jdl
-from jdl import metrics, nn, train
+from jdl import losses, metrics, nn, optim, train
 from jdl.nn.layer import fold
 from jdl.train.fit import begin, order, steps_key
 from jdl.train.recipe import RecipeError
@@ -288,6 +288,23 @@ def test_without_validation_the_last_epoch_is_returned():
     assert run.history["best_epoch"] == 2
     assert sorted(run.history) == ["best_epoch", "failed_at", "loss", "mse", "skipped"]
     assert np.isfinite(run.history["loss"]).all()
+
+
+def test_an_optimizer_that_averages_is_evaluated_where_it_averages():
+    """Schedule-free SGD on full batches: what is kept is the mean of the points that its steps visit."""
+    rate, data = 0.05, line(20)
+    optimizer = optim.schedule_free(optim.sgd(rate), rate, b1=0.9)
+    run = compiled_fit(jdl.Recipe(nn.dense(1), losses.squared_error, optimizer, 20, 5))(KEY, data)
+    x, y = data["x"], data["y"]
+    params, _ = nn.dense(1).init(fold(KEY, "init"), x[0])
+    moved, mean = params, params
+    for step in range(5):
+        taken = jax.tree.map(lambda m, z: 0.9 * m + 0.1 * z, mean, moved)
+        error = 2 * (x @ taken["w"] + taken["b"] - y) / 20
+        gradient = {"w": x.T @ error, "b": error.sum(0)}
+        moved = jax.tree.map(lambda z, g: z - rate * g, moved, gradient)
+        mean = jax.tree.map(lambda m, z: m + (z - m) / (step + 1), mean, moved)  # noqa: B023
+    assert_close(run.params, mean)
 
 
 def test_preparation_learns_from_training_rows_alone():
