@@ -2,11 +2,12 @@
 
 import os
 from importlib.metadata import version
+from typing import Any
 
 # Read when jdl is imported; more devices than cores, so that sharding is exercised on any machine.
 os.environ["JDL_CPU_DEVICES"] = "4"
 
-# Tests compile thousands of tiny programs and run each once: this saves a third of it. The examples compile as
+# Tests compile thousands of tiny programs and run each once: this saves a third. The examples compile as
 # users do, and so do the core's tests with the newest JAX in `.ci/run`, which has no such choice.
 QUICK = "--xla_cpu_use_fusion_emitters=false"
 if version("jaxlib").startswith("0.10."):
@@ -16,3 +17,18 @@ from hypothesis import settings  # noqa: E402
 
 settings.register_profile("repeatable", deadline=None, derandomize=True, database=None, max_examples=30)
 settings.load_profile("repeatable")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print what came of torch's modules, wherever they ran, and every other suite's ``summary``."""
+    from tests.outside.torch_modules.table import Row, table
+
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    for each in reports:
+        for name, value in each.user_properties:
+            if name == "summary" and each.when == "call":
+                terminalreporter.write_line(value)
+    rows = [Row(*value) for each in reports for name, value in each.user_properties if name == "torch module"]
+    if rows:
+        terminalreporter.section("torch's table of modules")
+        terminalreporter.write_line(table(rows))
