@@ -1,5 +1,6 @@
 """One peer at one size in a process of its own: ``worker.py PEER SIZE SECONDS``, one repeat per line read.
 
+A fourth argument names the package that has the peers and sizes; it is ``peers`` unless given.
 Each answer is one line of JSON: first what compiling took, then milliseconds per training step.
 """
 
@@ -8,17 +9,16 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 from typing import TextIO
 
-from peers import PEERS
-from sizes import SIZES
 
-
-def main(peer: str, size: str, seconds: str) -> None:
+def main(peer: str, size: str, seconds: str, package: str = "peers") -> None:
     """Compile and warm up, then train whenever asked to."""
     answers = own_output()
-    steps = SIZES[size].steps
-    train = PEERS[peer].build(SIZES[size])
+    known = import_module(package)
+    steps = known.SIZES[size].steps
+    train = known.PEERS[peer].build(known.SIZES[size])
     first, warm = timed(train, 1)[0], timed(train, 1)[0]
     epochs = max(1, round(float(seconds) / warm))
     train(epochs)  # a peer that compiles its whole run for a number of epochs does so here
