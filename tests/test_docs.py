@@ -2,7 +2,10 @@
 
 import ast
 import doctest
+import importlib
+import inspect
 import re
+import typing
 from pathlib import Path
 from textwrap import dedent
 
@@ -85,3 +88,17 @@ def test_every_part_has_its_place():
         if path.suffix == ".py" or (path / "__init__.py").exists()
     }
     assert parts - {"__init__"} == set(ORDER)
+
+
+@pytest.mark.parametrize("part", ["nn", "losses", "metrics", "optim"])
+def test_the_catalogue_names_everything_and_nothing_else(part):
+    """Every public function of a part, once; types of states and annotations need not be there."""
+    section = (ROOT / "docs" / "catalogue.md").read_text().split(f"`jdl.{part}`\n")[1].split("\n## ")[0]
+    cells = [row.split("|")[2] for row in section.splitlines() if row.startswith("|")]
+    named = re.findall(r"`(\w+)`", " ".join(cells))
+    assert len(named) == len(set(named))
+    module = importlib.import_module(f"jdl.{part}")
+    public = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+    functions = {name for name, value in public.items() if callable(value) and not inspect.isclass(value)}
+    aliases = {name for name in functions if typing.get_origin(public[name]) is not None}
+    assert functions - aliases <= set(named) <= set(public)
