@@ -23,8 +23,8 @@ class Case(NamedTuple):
         return len(self.shape) - 2
 
 
-IMAGES = (32, 28, 28, 32)
-TEXTS = (16, 128, 128)
+IMAGES = (16, 28, 28, 32)
+TEXTS = (8, 64, 128)
 SERIES = (32, 64, 64)
 
 
@@ -62,7 +62,7 @@ CASES = {
     "attention": Case("attention", TEXTS, {"heads": 8}),
     "attention_causal": Case("attention", TEXTS, {"heads": 8, "causal": True}),
     "attention_gqa": Case("attention", TEXTS, {"heads": 8, "causal": True, "kv_heads": 2}),
-    "attention_window": Case("attention", (8, 256, 128), {"heads": 8, "causal": True, "window": 32}),
+    "attention_window": Case("attention", (4, 256, 128), {"heads": 8, "causal": True, "window": 32}),
     "rnn": Case("rnn", SERIES, {"width": 64}),
     "lstm": Case("lstm", SERIES, {"width": 64}),
     "gru": Case("gru", SERIES, {"width": 64}),
