@@ -37,18 +37,15 @@ def sequences(module, weights, x, start=None, *, kind):
     ends = []
     for i in range(module.num_layers):
         each = [params(weights, kind, f"_l{i}{way}") for way in ways]
-        carry = (
-            [start_of(start, len(ways) * i + j, kind) for j in range(len(ways))]
-            if start is not None
-            else None
-        )
+        places = range(len(ways) * i, len(ways) * (i + 1))
+        starts = [] if start is None else [start_of(start, place, kind) for place in places]
         if module.bidirectional:
             both = dict(zip(("ahead", "back"), each, strict=True))
-            x, carry = run(net, both, x, *([] if carry is None else [tuple(carry)]), axes=2)
+            x, carries = run(net, both, x, *([tuple(starts)] if starts else []), axes=2)
+            ends += carries
         else:
-            x, carry = run(net, each[0], x, *([] if carry is None else carry), axes=2)
-            carry = [carry]
-        ends += carry
+            x, carry = run(net, each[0], x, *starts, axes=2)
+            ends.append(carry)
     x = jnp.swapaxes(x, 0, 1) if flip else x
     if kind == "LSTM":
         return x, tuple(jnp.stack(part) for part in zip(*ends, strict=True))
