@@ -16,7 +16,7 @@ from statistics import median
 
 from layer_peers import CASES, PEERS
 from measure import machine, round_robin, workers
-from step import names, paired_ratio, write
+from step import command_line, paired_ratio, write
 
 PACKAGES = ("jax", "jaxlib", "flax", "equinox", "torch")
 OUT = Path(__file__).parent / "results" / "layers.json"
@@ -39,13 +39,7 @@ def main() -> None:
 
 def arguments() -> argparse.Namespace:
     """Read the command line."""
-    plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("--cases", type=names(CASES), default=list(CASES))
-    parser.add_argument("--peers", type=names(PEERS), default=list(PEERS))
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=1.0, help="length of one repeat of a peer")
-    parser.add_argument("--out", type=Path, default=OUT)
+    parser = command_line(__doc__, OUT, cases=CASES, peers=PEERS)
     options = parser.parse_args()
     if "jdl" not in options.peers or len(options.peers) < 2:
         parser.error("--peers: needs jdl and one to compare it with")

@@ -23,7 +23,7 @@ OUT = Path(__file__).parent / "results" / "step.json"
 
 def main() -> None:
     """Measure what is asked for, print a table for each size, write everything as JSON."""
-    options = arguments()
+    options = command_line(__doc__, OUT, sizes=SIZES, peers=PEERS).parse_args()
     results = {}
     for size in options.sizes:
         results[size] = measure(size, options.peers, options.repeats, options.seconds)
@@ -31,16 +31,16 @@ def main() -> None:
         write(options.out, {"machine": machine(PACKAGES), "repeats": options.repeats, "sizes": results})
 
 
-def arguments() -> argparse.Namespace:
-    """Read the command line."""
+def command_line(description: str | None, out: Path, **known: Mapping[str, object]):
+    """Make a parser of what a measurement takes, with an option for each list of ``known`` names."""
     plain = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
-    parser.add_argument("--sizes", type=names(SIZES), default=list(SIZES))
-    parser.add_argument("--peers", type=names(PEERS), default=list(PEERS))
+    parser = argparse.ArgumentParser(description=description, formatter_class=plain)
+    for option, choices in known.items():
+        parser.add_argument(f"--{option}", type=names(choices), default=list(choices))
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=1.0, help="length of one repeat of a peer")
-    parser.add_argument("--out", type=Path, default=OUT)
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=out)
+    return parser
 
 
 def names(known: Mapping[str, object]):

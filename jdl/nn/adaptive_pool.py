@@ -1,6 +1,6 @@
 """Pooling to a given size."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
@@ -9,8 +9,9 @@ import numpy as np
 
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, layer
-from jdl.nn.pool import first_largest, wide
+from jdl.nn.pool import first_largest
 from jdl.nn.scope import Scope
+from jdl.nn.spec import wide
 from jdl.nn.window import Each, each, spatial
 
 
@@ -31,7 +32,7 @@ def adaptive_average_pool(size: Each) -> Layer:
     >>> nn.adaptive_average_pool((2,))({}, jnp.arange(3.0)[:, None])[:, 0].tolist()
     [0.5, 1.5]
     """
-    counts = _counts(size)
+    counts = each("size", size)
 
     @layer
     def adaptive_average_pool(my: Scope, x: Any) -> Any:
@@ -56,17 +57,13 @@ def adaptive_max_pool(size: Each) -> Layer:
     >>> nn.adaptive_max_pool((2,))({}, jnp.arange(3.0)[:, None])[:, 0].tolist()
     [1.0, 2.0]
     """
-    counts = _counts(size)
+    counts = each("size", size)
 
     @layer
     def adaptive_max_pool(my: Scope, x: Any) -> Any:
         return _along_axes(my, _largest, x, counts)
 
     return adaptive_max_pool
-
-
-def _counts(size: Each) -> tuple[int, ...]:
-    return each("size", size, len(size) if isinstance(size, Sequence) else 2)
 
 
 def _along_axes(my: Scope, pooled: Callable[..., Any], x: Any, counts: tuple[int, ...]) -> Any:

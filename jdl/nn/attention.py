@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jdl.nn import init as inits
 from jdl.nn.constructor import constructor
 from jdl.nn.dropout import dropout as drop_out
+from jdl.nn.dropout import never
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.linear import affine, positive
 from jdl.nn.positions import alibi_slopes, continued
@@ -111,9 +112,8 @@ def projection(bias: bool, init: Any) -> Layer:
 
 
 def dropping(rate: Any) -> dict[str, Layer]:
-    """Give a part ``drop``, or none where nothing is ever dropped: drawing bits would cost time."""
-    never = isinstance(rate, int | float) and rate == 0
-    return {} if never else {"drop": drop_out(rate)}
+    """Give a part ``drop``, or none where nothing is ever dropped."""
+    return {} if never(rate) else {"drop": drop_out(rate)}
 
 
 def _check_settings(heads: int, kv_heads: int, window: Any, rotary: Any, alibi: bool) -> None:

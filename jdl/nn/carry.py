@@ -1,4 +1,4 @@
-"""What recurrent layers share: the state in which they begin and end, and their padding."""
+"""What layers over a sequence share: its shape and padding, what they begin with and what they keep."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -33,10 +33,24 @@ def recurrent(part: Any, owner: str) -> tuple[Layer, Recurrent]:
     return part, part._forward
 
 
-def check_sequence(my: Scope, x: Any, length: Any) -> None:
-    """Refuse an input that is no sequence, and a length that is not one integer."""
+def sequence(my: Scope, x: Any) -> tuple[int, int]:
+    """Give the length of a sequence, and that of its rows."""
     if jnp.ndim(x) != 2:
         raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (length, n)")
+    return x.shape
+
+
+def kept(my: Scope, name: str, shape: tuple[int, ...], dtype: Any) -> Any:
+    """Give what a cache keeps of one sequence, in a layer that is used once a pass; None without a cache."""
+    value = my.cache(name, shape, inits.zeros, dtype)
+    if value is not None and join_path(my._path, name) in my._run.stored:
+        raise LayerError(f"{my._where()}: used twice in one pass, but its cache keeps one sequence")
+    return value
+
+
+def check_sequence(my: Scope, x: Any, length: Any) -> None:
+    """Refuse an input that is no sequence, and a length that is not one integer."""
+    sequence(my, x)
     if length is None:
         return
     shape, dtype = jnp.shape(length), jnp.result_type(length)
@@ -46,15 +60,13 @@ def check_sequence(my: Scope, x: Any, length: Any) -> None:
 
 def begin(my: Scope, carried: int, width: int, dtype: Any, start: Any, reverse: bool) -> Carry:
     """Give the arrays to begin with: of the cache, else what was given, else zeros."""
-    kept = [my.cache(name, (width,), inits.zeros, dtype) for name in CARRIED[:carried]]
-    if kept[0] is not None:
+    carry = [kept(my, name, (width,), dtype) for name in CARRIED[:carried]]
+    if carry[0] is not None:
         if reverse:
             raise LayerError(f"{my._where()}: runs backwards, and so cannot be decoded with a cache")
         if start is not None:
             raise LayerError(f"{my._where()}: found a start and a cache, which holds the state; give one")
-        if join_path(my._path, CARRIED[0]) in my._run.stored:
-            raise LayerError(f"{my._where()}: used twice in one pass, but its cache keeps one sequence")
-        return tuple(each.astype(dtype) for each in kept)
+        return tuple(each.astype(dtype) for each in carry)
     if start is None:
         return (jnp.zeros(width, dtype),) * carried
     given = tuple(start) if carried > 1 else (start,)

@@ -70,7 +70,7 @@ def concat(*parts: Any, axis: int = -1, **named: Any) -> Layer:
     >>> net(params, jnp.zeros(3)).shape
     (5,)
     """
-    return _joined("concat", parts, named, axis)
+    return _joined("concat", jnp.concatenate, axis, parts, named)
 
 
 @constructor
@@ -87,15 +87,15 @@ def stack(*parts: Any, axis: int = 0, **named: Any) -> Layer:
     >>> nn.stack(jnp.sin, jnp.cos)({}, jnp.zeros(3)).tolist()
     [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
     """
-    return _joined("stack", parts, named, axis)
+    return _joined("stack", jnp.stack, axis, parts, named)
 
 
-def _joined(name: str, parts: tuple[Any, ...], named: dict[str, Any], axis: int) -> Layer:
+def _joined(
+    name: str, join: Callable[..., Any], axis: int, parts: tuple[Any, ...], named: dict[str, Any]
+) -> Layer:
     branches = numbered(name, parts, named)
     if not branches:
         raise LayerError(f"{name}: needs at least one part")
-    joins: dict[str, Callable[..., Any]] = {"concat": jnp.concatenate, "stack": jnp.stack}
-    join = joins[name]
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
         outputs = [use(my, branch, inputs, keywords) for branch in branches]

@@ -7,8 +7,6 @@ import jax.numpy as jnp
 
 from jdl.nn import init as inits
 from jdl.nn.constructor import constructor
-from jdl.nn.convolve import by_plain_layouts as by_plain_layouts
-from jdl.nn.convolve import by_xla as by_xla
 from jdl.nn.convolve import convolve
 from jdl.nn.layer import Layer, LayerError, chain, layer
 from jdl.nn.linear import dense, positive

@@ -157,6 +157,11 @@ def _check(name: str, rate: Any) -> None:
         raise LayerError(f"{name}: rate is {rate}, needs a number in [0, 1): the share of elements to drop")
 
 
+def never(rate: Any) -> bool:
+    """Whether nothing is ever dropped, known beforehand: then drawing bits would be time lost."""
+    return isinstance(rate, int | float) and rate == 0
+
+
 def _of_channels(my: Scope, x: Any) -> tuple[int, ...]:
     if jnp.ndim(x) == 0:
         raise LayerError(f"{my._where()}: has shape (), needs (…, channels)")

@@ -38,7 +38,7 @@ def dense(width: int, *, bias: bool = True, init: Any = None) -> Layer:
 
 def affine(my: Scope, x: Any, width: int, bias: bool, init: Any) -> Any:
     """Compute ``x w + b`` with the caller's own ``w`` and ``b``."""
-    w = my.param("w", (_last(my, x), width), init or inits.lecun_normal())
+    w = my.param("w", (last_axis(my, x), width), init or inits.lecun_normal())
     y = _product(my, x, w)
     return y + my.param("b", (width,), inits.zeros) if bias else y
 
@@ -47,7 +47,8 @@ def _product(my: Scope, x: Any, w: Any) -> Any:
     return x @ w if x.ndim == 1 else shared(my, rows_by_matrix, x, w)
 
 
-def _last(my: Scope, x: Any) -> int:
+def last_axis(my: Scope, x: Any) -> int:
+    """Give the length of the last axis, or refuse a scalar."""
     if jnp.ndim(x) == 0:
         raise LayerError(f"{my._where()}: has shape (), needs (…, n): a vector, not a scalar")
     return x.shape[-1]
@@ -78,7 +79,7 @@ def low_rank_dense(width: int, rank: int, *, bias: bool = True, init: Any = None
 
     @layer
     def low_rank_dense(my: Scope, x: Any) -> Any:
-        n = _last(my, x)
+        n = last_axis(my, x)
         u, v = my.param("u", (n, rank), init), my.param("v", (rank, width), init)
         y = _product(my, _product(my, x, u), v)
         return y + my.param("b", (width,), inits.zeros) if bias else y
@@ -107,7 +108,7 @@ def bilinear(width: int, *, bias: bool = True, init: Any = None) -> Layer:
 
     @layer
     def bilinear(my: Scope, x: Any, z: Any) -> Any:
-        n, m = _last(my, x), _last(my, z)
+        n, m = last_axis(my, x), last_axis(my, z)
         if x.shape[:-1] != z.shape[:-1]:
             raise LayerError(f"{my._where()}: has shapes {x.shape} and {z.shape}, needs equal leading axes")
         w = my.param("w", (n, m, width), init)

@@ -7,12 +7,14 @@ import jax
 import jax.numpy as jnp
 
 from jdl.nn import init as inits
+from jdl.nn.carry import sequence
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, as_layer, layer
 from jdl.nn.linear import positive
 from jdl.nn.product import rows_by_matrix, shared
 from jdl.nn.scope import Scope
-from jdl.nn.transform import branch, collect, ensemble, need_leading
+from jdl.nn.spec import wide
+from jdl.nn.transform import ensemble, members
 
 
 @constructor
@@ -66,11 +68,9 @@ def mixture_of_experts(
 
     @layer(experts=experts)
     def mixture_of_experts(my: Scope, x: Any) -> Any:
-        if jnp.ndim(x) != 2:
-            raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (length, n)")
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        w = my.param("router", (x.shape[-1], count), inits.lecun_normal(), jnp.float32)
-        scores = shared(my, rows_by_matrix, wide, w)
+        _, n = sequence(my, x)
+        w = my.param("router", (n, count), inits.lecun_normal(), jnp.float32)
+        scores = shared(my, rows_by_matrix, wide(x), w)
         shares = jax.nn.softmax(scores)
         best, choices = jax.lax.top_k(scores if k > 1 else shares, k)
         weights = jax.nn.softmax(best) if k > 1 else best
@@ -107,12 +107,7 @@ def _apart(expert: Layer, count: int) -> Layer:
     """Run ``count`` experts, each on rows of its own: ``(count, rows, n)``; see ``nn.ensemble``."""
 
     def forward(my: Scope, rows: Any) -> Any:
-        params, held, run = branch(my, expert, {}, stack=(count,))
-        need_leading(my, count, params, *held)
-        one = lambda params, held, i, rows: run(params, held, i, (rows,))
-        outputs, collected = jax.vmap(one)(params, held, jnp.arange(count), rows)
-        collect(my, collected)
-        return outputs
+        return members(my, expert, count, (rows,), {}, axis=0)
 
     return Layer(forward, name="experts", parts=expert.parts)
 

@@ -9,6 +9,7 @@ from jdl.nn import init
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.scope import Scope
+from jdl.nn.spec import wide
 
 
 @constructor
@@ -143,7 +144,7 @@ def features(my: Scope, x: Any) -> tuple[Any, int]:
     """Give the input in float32 or wider, and the length of its last axis."""
     if jnp.ndim(x) == 0:
         raise LayerError(f"{my._where()}: has shape (), needs (…, n): features, not a scalar")
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32)), x.shape[-1]
+    return wide(x), x.shape[-1]
 
 
 def scale_and_bias(my: Scope, n: int) -> tuple[Any, Any]:

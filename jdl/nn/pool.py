@@ -12,6 +12,7 @@ from jax.lax import slice_in_dim
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.scope import Scope
+from jdl.nn.spec import wide
 from jdl.nn.window import Each, Padding, Pair, Window, checked, pad_widths, tiles
 
 
@@ -155,11 +156,6 @@ def _never_overlap(over: Window, pads: tuple[Pair, ...]) -> bool:
 def _within(over: Window) -> tuple[int, ...]:
     """Give the axes within the windows of ``tiles``."""
     return tuple(range(1, 2 * len(over.size), 2))
-
-
-def wide(x: Any) -> Any:
-    """Give an input in float32 or wider."""
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
 def _sums(x: Any, over: Window, pads: tuple[Pair, ...]) -> Any:

@@ -6,10 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdl.nn import init as inits
+from jdl.nn.carry import kept, sequence
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.linear import positive
-from jdl.nn.scope import Scope, join_path
+from jdl.nn.scope import Scope
 
 
 @constructor
@@ -34,7 +35,7 @@ def sinusoidal_positions(*, base: Any = 10_000.0) -> Layer:
 
     @layer
     def sinusoidal_positions(my: Scope, x: Any) -> Any:
-        length, n = _sequence(my, x)
+        length, n = sequence(my, x)
         start = continued(my, length)
         dtype = jnp.promote_types(x.dtype, jnp.float32)
         column = jnp.arange(n)
@@ -68,7 +69,7 @@ def learned_positions(max_length: int, *, init: Any = None) -> Layer:
 
     @layer
     def learned_positions(my: Scope, x: Any) -> Any:
-        length, n = _sequence(my, x)
+        length, n = sequence(my, x)
         if length > max_length:
             raise LayerError(f"{my._where()}: has length {length}, needs at most {max_length}")
         w = my.param("w", (max_length, n), init or inits.normal(0.02))
@@ -125,20 +126,11 @@ def alibi_slopes(heads: int) -> np.ndarray:
 
 def continued(my: Scope, count: int) -> Any:
     """Give the number of positions decoded before these ``count``, or None in a pass without a cache."""
-    start = my.cache("index", (), inits.zeros, jnp.int32)
-    if start is None:
-        return None
-    if join_path(my._path, "index") in my._run.stored:
-        raise LayerError(f"{my._where()}: used twice in one pass, but its cache keeps one sequence")
-    my.store(index=start + count)
+    start = kept(my, "index", (), jnp.int32)
+    if start is not None:
+        my.store(index=start + count)
     return start
 
 
 def _positions(start: Any, length: int) -> Any:
     return jnp.arange(length) + (0 if start is None else start)
-
-
-def _sequence(my: Scope, x: Any) -> tuple[int, int]:
-    if jnp.ndim(x) != 2:
-        raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (length, n)")
-    return x.shape

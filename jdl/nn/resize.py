@@ -9,6 +9,7 @@ from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.linear import positive
 from jdl.nn.scope import Scope
+from jdl.nn.spec import wide
 from jdl.nn.window import NAMES, Each, Pair, each, pairs, spatial
 
 METHODS = ("nearest", "linear", "cubic", "cubic-pytorch", "lanczos3", "lanczos5")
@@ -34,15 +35,14 @@ def resize(shape: Each, method: str = "linear", *, antialias: bool = True) -> La
     >>> nn.resize((4,))({}, jnp.array([[0.0], [4.0]]))[:, 0].tolist()
     [0.0, 1.0, 3.0, 4.0]
     """
-    lengths = each("shape", shape, len(shape) if isinstance(shape, tuple | list) else 2)
+    lengths = each("shape", shape)
     if method not in METHODS:
         raise LayerError(f"resize: method is {method!r}, needs one of {METHODS}")
 
     @layer
     def resize(my: Scope, x: Any) -> Any:
         spatial(my, x, len(lengths))
-        wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        y = jax.image.resize(wide, (*lengths, x.shape[-1]), method, antialias=antialias)
+        y = jax.image.resize(wide(x), (*lengths, x.shape[-1]), method, antialias=antialias)
         return y.astype(jnp.result_type(x, 0.0))
 
     return resize

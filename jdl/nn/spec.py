@@ -140,6 +140,11 @@ def shapes(values: Any) -> Any:
     return jax.tree.map(shape, values)
 
 
+def wide(x: Any) -> Any:
+    """Give an array in float32 or wider."""
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
 def convert(values: Any, dtype: Any) -> Any:
     """Give the floating-point arrays in ``values`` another dtype."""
 

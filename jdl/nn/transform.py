@@ -99,8 +99,7 @@ def collect(my: Scope, collected: Collected) -> None:
         run.add_tap(path, value)
 
 
-def need_leading(my: Scope, n: int, *trees: Any) -> None:
-    """Refuse entries without the leading axis of ``n`` that a stack has."""
+def _need_leading(my: Scope, n: int, *trees: Any) -> None:
     for path, leaf in (item for each in trees for item in tree.items(each)):
         shape = jnp.shape(leaf)
         if shape[:1] != (n,):
@@ -137,7 +136,7 @@ def repeat(n: int, block: Any, *, unroll: int = 1) -> Layer:
             _need_same(my, y, x)
             collect(my, jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (n, *jnp.shape(leaf))), collected))
             return y
-        need_leading(my, n, params, *held)
+        _need_leading(my, n, params, *held)
 
         def step(x: Any, its: Any) -> Any:
             params, held, i = its
@@ -181,14 +180,20 @@ def ensemble(net: Any, n: int) -> Layer:
     _need_count("ensemble", n)
 
     def forward(my: Scope, *inputs: Any, **keywords: Any) -> Any:
-        params, held, run = branch(my, net, keywords, stack=(n,))
-        need_leading(my, n, params, *held)
-        member = lambda params, held, i: run(params, held, i, inputs)
-        outputs, collected = jax.vmap(member)(params, held, jnp.arange(n))
-        collect(my, collected)
-        return outputs
+        return members(my, net, n, inputs, keywords)
 
     return Layer(forward, name="ensemble", parts=net.parts, inputs=net.inputs)
+
+
+def members(
+    my: Scope, net: Layer, n: int, inputs: tuple, keywords: Mapping[str, Any], *, axis: int | None = None
+) -> Any:
+    """Run ``n`` members of one kind, on the same inputs or, along ``axis``, each on its own."""
+    params, held, run = branch(my, net, keywords, stack=(n,))
+    _need_leading(my, n, params, *held)
+    outputs, collected = jax.vmap(run, in_axes=(0, 0, 0, axis))(params, held, jnp.arange(n), inputs)
+    collect(my, collected)
+    return outputs
 
 
 POLICIES = {

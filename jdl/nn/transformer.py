@@ -4,12 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jdl.nn.attention import attention, dropping, projection
 from jdl.nn.constructor import constructor
-from jdl.nn.layer import Layer, LayerError, layer
-from jdl.nn.linear import positive
+from jdl.nn.layer import Layer, layer
+from jdl.nn.linear import last_axis, positive
 from jdl.nn.norm import layer_norm
 from jdl.nn.scope import Scope
 
@@ -49,9 +48,7 @@ def feed_forward(
 
     @layer(up=project, activation=activation, down=project, **drops)
     def feed_forward(my: Scope, x: Any) -> Any:
-        if jnp.ndim(x) == 0:
-            raise LayerError(f"{my._where()}: has shape (), needs (…, n): a vector, not a scalar")
-        n = x.shape[-1]
+        n = last_axis(my, x)
         y = my.activation(my.up(x, width=hidden or 4 * n))
         return my.down(my.drop(y) if drops else y, width=n)
 

@@ -3,10 +3,10 @@
 from typing import Any
 
 from jdl.nn import init as inits
-from jdl.nn.activations import gelu, relu, relu6, sigmoid
+from jdl.nn.activations import gelu, identity, relu, relu6, sigmoid
 from jdl.nn.constructor import constructor
 from jdl.nn.conv import conv, depthwise_conv
-from jdl.nn.dropout import stochastic_depth
+from jdl.nn.dropout import never, stochastic_depth
 from jdl.nn.layer import Layer, as_layer, chain, layer
 from jdl.nn.linear import dense, positive
 from jdl.nn.norm import batch_norm, layer_norm
@@ -231,9 +231,4 @@ def _joined(width: int, stride: int, **steps: Layer) -> Layer:
 
 
 def _depth(rate: Any) -> Any:
-    never = isinstance(rate, int | float) and rate == 0
-    return _kept if never else stochastic_depth(rate)
-
-
-def _kept(x: Any) -> Any:
-    return x
+    return identity if never(rate) else stochastic_depth(rate)

@@ -33,13 +33,15 @@ class Window(NamedTuple):
 
 def checked(window: Each, stride: Each, dilation: Each, padding: Padding) -> Window:
     """Check settings; the length of ``window`` is the number of spatial axes, a number means two."""
-    size = each("window", window, len(window) if isinstance(window, Sequence) else 2)
+    size = each("window", window)
     axes = len(size)
     return Window(size, each("stride", stride, axes), each("dilation", dilation, axes), _sides(padding, axes))
 
 
-def each(name: str, value: Each, axes: int, least: int = 1) -> tuple[int, ...]:
-    """Read a number for every axis, or one for each."""
+def each(name: str, value: Each, axes: int | None = None, least: int = 1) -> tuple[int, ...]:
+    """Read a number for every axis, or one for each; without ``axes`` as many as given, two of a number."""
+    if axes is None:
+        axes = len(value) if isinstance(value, Sequence) else 2
     given = tuple(value) if isinstance(value, Sequence) else (value,) * axes
     whole = all(isinstance(number, int) and number >= least for number in given)
     if axes not in NAMES or len(given) != axes or not whole:

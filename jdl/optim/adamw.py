@@ -8,7 +8,18 @@ import jax.numpy as jnp
 import optax
 
 from jdl import tree
-from jdl.optim.core import Number, Schedule, Skipping, accumulator, at, check_patterns, flatten, like, masked
+from jdl.optim.core import (
+    Number,
+    Schedule,
+    Skipping,
+    accumulator,
+    at,
+    check_patterns,
+    flatten,
+    like,
+    masked,
+    need_params,
+)
 
 
 def adam(
@@ -78,8 +89,7 @@ def adamw(
         return AdamState(jnp.zeros((), jnp.int32), zeros, zeros)
 
     def update(updates: Any, state: Any, params: Any = None, *, good: Any = True, **_: Any) -> Any:
-        if params is None:
-            raise ValueError("adamw: update needs the parameters: optimizer.update(gradient, state, params)")
+        need_params("adamw", params)
         rate, strength = at(learning_rate, state.step), at(weight_decay, state.step)
         rate, step = jnp.where(good, rate, 0.0), jnp.asarray(state.step + 1, jnp.float32)
         first, second = jnp.asarray(b1, jnp.float32), jnp.asarray(b2, jnp.float32)

@@ -77,6 +77,12 @@ def at(value: Number | Schedule, step: jax.Array) -> Number:
     return value(step) if callable(value) else value
 
 
+def need_params(name: str, params: Any) -> None:
+    """Raise where an optimizer that needs the parameters was updated without them."""
+    if params is None:
+        raise ValueError(f"{name}: update needs the parameters: optimizer.update(gradient, state, params)")
+
+
 def any_matches(patterns: Sequence[str], path: str) -> bool:
     """Whether one of the patterns matches a path."""
     return any(tree.matches(pattern, path) for pattern in patterns)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from jdl import tree
-from jdl.optim.core import Number, Schedule, at, check_patterns
+from jdl.optim.core import Number, Schedule, at, check_patterns, need_params
 
 Decay = Mapping[str, Number] | None
 
@@ -34,10 +34,7 @@ def descend(
         return DescentState(jnp.zeros((), jnp.int32), direction.init(_wide(params)))
 
     def update(updates: Any, state: DescentState, params: Any = None) -> Any:
-        if params is None:
-            raise ValueError(
-                f"{name}: update needs the parameters: optimizer.update(gradient, state, params)"
-            )
+        need_params(name, params)
         against, inner = direction.update(_wide(updates), state.direction, _wide(params))
         rate, strength = at(learning_rate, state.step), at(weight_decay, state.step)
 

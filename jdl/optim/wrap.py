@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from optax import contrib
 
-from jdl.optim.core import Number, Schedule
+from jdl.optim.core import Number, Schedule, need_params
 
 
 class LookaheadState(NamedTuple):
@@ -46,10 +46,7 @@ def lookahead(
         return LookaheadState(jnp.zeros((), jnp.int32), slow, inside.init(params))
 
     def update(updates: Any, state: LookaheadState, params: Any = None, **given: Any) -> Any:
-        if params is None:
-            raise ValueError(
-                "lookahead: update needs the parameters: optimizer.update(gradient, state, params)"
-            )
+        need_params("lookahead", params)
         updates, inner = inside.update(updates, state.inner, params, **given)
         returns = (state.step + 1) % every == 0
         ahead = jax.tree.map(jnp.add, params, updates)

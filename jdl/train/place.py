@@ -72,14 +72,19 @@ def choose(recipe: Recipe, progress: Progress, data: dict[str, Any], devices: in
     """
     there, rows = len(jax.local_devices()), batch_size(data["y"])
     size, steps = batch_sizes(recipe, rows)
-    divides = size % (there * recipe.accumulate) == 0
-    if devices is not None:
-        return _as_asked(devices, there, size if not divides else None)
-    devices = there
+    uneven = f"a batch of {size} rows does not divide among {there} devices"
+    if devices not in (None, 1, there):
+        raise RecipeError(f"devices: found {devices!r}, needs 1 or all of the {there} there are")
     if devices == 1:
+        return on_one("asked for")
+    if there == 1:
         return on_one("there is one device")
-    if not divides:
-        return on_one(f"a batch of {size} rows does not divide among {devices} devices")
+    if size % (there * recipe.accumulate):
+        if devices == there:
+            raise RecipeError(f"devices: {uneven}")
+        return on_one(uneven)
+    if devices == there:
+        return on_all("asked for")
     work = _work(recipe, progress, data) * size
     if work < STEP_WORTH_A_TRIAL:
         return on_one(f"a step is {work:.0e} operations, too few to share")
@@ -88,18 +93,8 @@ def choose(recipe: Recipe, progress: Progress, data: dict[str, Any], devices: in
     wanted = min(max(int(TRIAL_WORK / work), TRIAL_STEPS.start), TRIAL_STEPS.stop - 1)
     few = jax.tree.map(lambda leaf: leaf[: min(rows, wanted * size)], data)
     alone, shared = _trial(recipe, progress._replace(best=None), few, -(-wanted // min(wanted, steps)))
-    reason = f"a few steps took {alone * 1e3:.1f} ms on one device, {shared * 1e3:.1f} ms on {devices}"
+    reason = f"a few steps took {alone * 1e3:.1f} ms on one device, {shared * 1e3:.1f} ms on {there}"
     return on_all(reason) if shared < GAIN * alone else on_one(reason)
-
-
-def _as_asked(devices: int, there: int, undivided: int | None) -> Placement:
-    if devices == 1:
-        return on_one("asked for")
-    if devices != there:
-        raise RecipeError(f"devices: found {devices!r}, needs 1 or all of the {there} there are")
-    if undivided is not None:
-        raise RecipeError(f"devices: a batch of {undivided} rows does not divide among {there} devices")
-    return on_all("asked for")
 
 
 def _work(recipe: Recipe, progress: Progress, data: dict[str, Any]) -> float:

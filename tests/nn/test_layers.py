@@ -9,7 +9,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jdl import nn
-from jdl.nn.conv import by_plain_layouts, by_xla
+from jdl.nn.convolve import by_plain_layouts, by_xla
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
