@@ -140,7 +140,9 @@ def chunked(init: Any, chunks: tuple[int, ...], *, axis: int = -1) -> Initialize
 
     def draw(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
         if lengths.sum() != shape[axis]:
-            raise ValueError(f"init.chunked: chunks add up to {lengths.sum()}, needs {shape[axis]} of {shape}")
+            raise ValueError(
+                f"init.chunked: chunks add up to {lengths.sum()}, needs {shape[axis]} of {shape}"
+            )
         few = list(shape)
         few[axis] = len(lengths)
         return jnp.repeat(init(key, tuple(few), dtype), lengths, axis, total_repeat_length=shape[axis])

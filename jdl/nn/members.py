@@ -23,7 +23,9 @@ def batch_ensemble(
     Parameters: ``w`` ``(n, width)``, shared, drawn by ``init`` (default uniform within
     :math:`\pm 1 / \sqrt{n}`); ``r`` ``(members, n)`` and ``s`` ``(members, width)``, drawn by ``r`` and ``s``
     (default ``init.random_signs``); with ``bias`` ``b`` ``(members, width)``, drawn as ``w`` by default, equal
-    for all members. All members of all examples of a batch are the rows of one matrix product.
+    for all members. All members of all examples of a batch are the rows of one matrix product. Keyword input
+    ``chunks``, the lengths of parts of ``n`` such as the columns' embeddings: each begins with one factor
+    in ``r``, so that it is scaled as a whole.
 
     Sources: Wen, Tran and Ba 2020, https://arxiv.org/abs/2002.06715, equation 5; Gorishniy, Kotelnikov and
     Babenko 2025, https://arxiv.org/abs/2410.24210, for the beginning (``LinearBatchEnsemble`` of the package
@@ -43,13 +45,13 @@ def batch_ensemble(
     positive("batch_ensemble: members", members)
 
     @layer
-    def batch_ensemble(my: Scope, x: Any) -> Any:
+    def batch_ensemble(my: Scope, x: Any, *, chunks: tuple[int, ...] | None = None) -> Any:
         if jnp.ndim(x) not in (1, 2) or x.shape[:-1] not in ((), (members,)):
             raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs ({members}, n) or (n,)")
         n = last_axis(my, x)
         narrow = within(n)
         w = my.param("w", (n, width), init or narrow)
-        x = x * my.param("r", (members, n), r or inits.random_signs)
+        x = x * my.param("r", (members, n), by_chunk(r or inits.random_signs, chunks))
         y = shared(my, rows_by_matrix, x, w) * my.param("s", (members, width), s or inits.random_signs)
         alike = inits.chunked(narrow, (members,), axis=0)
         return y + my.param("b", (members, width), alike) if bias else y
@@ -87,6 +89,11 @@ def linear_ensemble(width: int, *, bias: bool = True, init: Any = None) -> Layer
         return y + my.param("b", (members, width), within(n)) if bias else y
 
     return linear_ensemble
+
+
+def by_chunk(init: Any, chunks: tuple[int, ...] | None) -> Any:
+    """Draw one value for each chunk of the last axis; without chunks, as ``init`` does."""
+    return init if chunks is None else inits.chunked(init, tuple(chunks))
 
 
 def within(n: int) -> inits.Initializer:
