@@ -50,6 +50,16 @@ CATALOGUE = [
     case("embedding_bag", nn.embedding_bag(5, 3), IDS, mask=SEEN),
     case("embedding_bag", nn.embedding_bag(5, 3, "sum"), IDS, factors=np.float32([1, 2, 3, 4])),
     case("periodic", nn.periodic(3, frequencies=2, highest=1.0), (4,)),
+    case("linear_embedding", nn.linear_embedding(3, activation=nn.tanh), (4,)),
+    case("piecewise_linear", nn.piecewise_linear(3, activation=nn.tanh), (4, 2), (4,)),
+    case("piecewise_linear", nn.piecewise_linear(3, line=False), (4, 2)),
+    case("feature_tokens", nn.feature_tokens(3, (4, 4, 4, 4)), (2,), IDS, (3,)),
+    case("cross", nn.cross(), (3,), (3,)),
+    case("cross", nn.cross(rank=2), (3,)),
+    # members of an ensemble
+    case("batch_ensemble", nn.batch_ensemble(3, 2), (4,)),
+    case("batch_ensemble", nn.batch_ensemble(3, 2, r=nn.init.normal(), s=nn.init.ones), (2, 4)),
+    case("linear_ensemble", nn.linear_ensemble(3), (2, 4)),
     # convolutions
     case("conv", nn.conv(4, (3, 2), stride=(2, 1)), (5, 4, 2)),
     case("conv", nn.conv(4, (3,), dilation=2, padding=1), (6, 2)),
