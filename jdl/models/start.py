@@ -15,7 +15,7 @@ CORNERS = 5  # rows of which a bias is a mixture
 def start_from_rows(net: Layer, at: tuple[str, ...] = ()) -> Callable[..., Any]:
     r"""Make ``Recipe.start`` for a network of parts ``features`` and ``body``, a chain with ``nn.ntk_dense``.
 
-    Layer after layer, on the training rows as they come out of the layers before (with dropout):
+    Layer after layer, on the training rows as they come out of the layers before, without dropout:
 
     * each column of the weights is divided by the spread of its outputs, which then have variance one;
     * each bias is minus a random mixture of ``CORNERS`` of its outputs, the shares uniform on the simplex, so
@@ -59,7 +59,7 @@ def started(body: Layer, params: Any, state: Any, key: Any, x: Any, weight: Any)
             index, shares = draw_corners(part_key, weight, own["w"].shape[1])
             params[name], x = dense_from_rows(own, x, weight, index, shares)
         else:
-            x, _ = batched(part)(own, state.get(name, {}), x, key=part_key, weight=weight)
+            x, _ = batched(part)(own, state.get(name, {}), x)
     return params
 
 
