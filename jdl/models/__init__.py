@@ -7,6 +7,7 @@ from jdl.models.linear import linear
 from jdl.models.members import mean_of_members, member_losses
 from jdl.models.mlp import mlp
 from jdl.models.mlp_plr import mlp_plr
+from jdl.models.realmlp import realmlp
 from jdl.models.recipe import defaults, recipe, tabular
 from jdl.models.resnet import resnet
 from jdl.models.tabm import tabm, tabm_mini
@@ -21,6 +22,7 @@ __all__ = [
     "member_losses",
     "mlp",
     "mlp_plr",
+    "realmlp",
     "recipe",
     "resnet",
     "tabm",
