@@ -97,6 +97,7 @@ def _predict(schema: Schema, network: str, hyper: Mapping[str, Any], arrays: Any
     params, state, stats = jax.tree.map(jnp.asarray, arrays)
     recipe = models.tabular(schema, network)(dict(hyper))
     outputs, _ = prepared(recipe, stats).apply(params, state, row)
+    outputs = recipe.predict(outputs)
     return outputs[0] if schema.task == "regression" else jax.nn.softmax(outputs)
 
 

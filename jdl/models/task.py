@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jdl import losses, metrics, optim
@@ -50,10 +49,6 @@ def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hy
     if about.name == "regression":
         network, prepare = in_units_of_target(network), with_target(prepare)
     parts = {"loss": about.loss, "metrics": about.metrics} | others
-    known = {field.name for field in fields(Recipe)}
-    if "predict" in parts and "predict" not in known:  # metrics see what the loss sees: not yet a prediction
-        del parts["predict"]
-        parts["metrics"] = {}
     return Recipe(
         network,
         optimizer=optimizer,
