@@ -57,6 +57,11 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--seed", type=_natural, default=0, metavar="N", help="of all random choices (0)"
         )
+        command.add_argument(
+            "--model",
+            metavar="NAME",
+            help="the network: realmlp, tabm, … ('?' names all; the best default)",
+        )
         command.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training rows")
         command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 

@@ -11,5 +11,6 @@ def run(options: argparse.Namespace) -> None:
     """Train on the official training rows of Adult and score the official test rows."""
     train, test = datasets.adult()
     title = "Adult: does a person of the 1994 census earn more than $50,000 a year? (UCI, CC BY 4.0)"
-    job = Study("adult", title, train, test, "income", None, options.out, options.seed, options.epochs)
+    asked = options.out, options.seed, options.epochs, options.model
+    job = Study("adult", title, train, test, "income", None, *asked)
     report(study(job), as_json=options.json)

@@ -27,6 +27,7 @@ def run(options: argparse.Namespace) -> None:
     )
     job = Study(
         options.table.name, str(options.table), rows[train], rows[test], options.target, schema.task, out,
-        options.seed, options.epochs, unlabelled=table.height - rows.height, reason=schema.target.reason,
+        options.seed, options.epochs, options.model,
+        unlabelled=table.height - rows.height, reason=schema.target.reason,
     )  # fmt: skip
     report(study(job), as_json=options.json)

@@ -23,7 +23,6 @@ from jdl.io import Model, save
 from jdl.io.files import check_destination
 from jdl.train.log import progress
 
-NETWORK = "mlp_plr"
 VALID = 0.1  # of the training rows, cut off to choose the best epoch
 
 Facts = dict[str, Any]
@@ -41,6 +40,7 @@ class Study(NamedTuple):
     out: Path
     seed: int
     epochs: int | None
+    network: str | None
     unlabelled: int = 0
     reason: str = ""
 
@@ -48,6 +48,7 @@ class Study(NamedTuple):
 def study(job: Study) -> Iterator[tuple[str, Facts]]:
     """Train, score and save; give ``(stage, facts)`` after each stage. Test rows are only scored."""
     began = time.perf_counter()
+    models.check_network(job.network or models.DEFAULT)
     check_destination(job.out)  # before the work, not after it
     schema = infer_schema(job.train, job.target, job.task)
     rows, target = schema.encode(job.train), schema.encode_target(job.train)
@@ -68,7 +69,8 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
 
 
 def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model, Facts]:
-    recipe, hyper = models.recipe(schema, len(data["y"]), NETWORK)
+    network = job.network or models.DEFAULT
+    recipe, hyper = models.recipe(schema, len(data["y"]), network)
     if job.epochs is not None:
         hyper["epochs"] = job.epochs
     key = jax.random.key(job.seed)
@@ -78,10 +80,10 @@ def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model
     with progress(hyper["epochs"]) as show:
         run = jdl.run(recipe, hyper, key, data, valid, report=lambda epoch, row: show(epoch + 1, row))
     seconds = time.perf_counter() - began
-    model = Model.of(schema, NETWORK, hyper, run)
+    model = Model.of(schema, network, hyper, run)
     best = int(run.history["best_epoch"])
     facts = {
-        "network": NETWORK,
+        "network": network,
         "parameters": nn.count(model.params),
         "rows": {"train": len(data["y"]), "valid": len(valid["y"])},
         "hyper": hyper,

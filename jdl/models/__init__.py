@@ -8,13 +8,14 @@ from jdl.models.members import mean_of_members, member_losses
 from jdl.models.mlp import mlp
 from jdl.models.mlp_plr import mlp_plr
 from jdl.models.realmlp import realmlp
-from jdl.models.recipe import DEFAULT, NETWORKS, defaults, recipe, tabular
+from jdl.models.recipe import DEFAULT, NETWORKS, check_network, defaults, recipe, tabular
 from jdl.models.resnet import resnet
 from jdl.models.tabm import tabm, tabm_mini
 
 __all__ = [
     "DEFAULT",
     "NETWORKS",
+    "check_network",
     "dcn_v2",
     "defaults",
     "ft_transformer",

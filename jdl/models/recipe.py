@@ -78,9 +78,14 @@ def _tabular(schema: "Schema", network: str) -> Callable[[Hyper], Recipe]:
     return recipe
 
 
+def check_network(name: str) -> None:
+    """Raise a RecipeError unless a network has this name."""
+    if name not in NETWORKS:
+        raise RecipeError(f"network: found {name!r}, needs one of {', '.join(NETWORKS)}")
+
+
 def _module(network: str) -> Any:
-    if network not in NETWORKS:
-        raise RecipeError(f"network: found {network!r}, needs one of {', '.join(NETWORKS)}")
+    check_network(network)
     return import_module(f"jdl.models.{network}")
 
 
