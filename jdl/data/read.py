@@ -13,10 +13,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from jdl.data.errors import DataError
-
-_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none")
-NULLS = ("", "?", "NaN", *(case(word) for word in _WORDS for case in (str, str.upper, str.capitalize)))
-"""What stands for a missing value in text, whatever the blanks around it."""
+from jdl.data.nulls import NULLS, clean
 
 _ENDINGS = ".csv, .tsv or .parquet"
 
@@ -47,20 +44,6 @@ def read_table(source: Any, text: Collection[str] = ()) -> pl.DataFrame:
     if not table.height:
         raise DataError(f"{place}: has {table.width} columns and no rows; a table needs at least one row")
     return table
-
-
-def clean(column: pl.Series) -> pl.Series:
-    """Write every missing value as null, cut the blanks around text, and make categoricals text.
-
-    >>> clean(pl.Series(["a ", "N/A"])).to_list(), clean(pl.Series([1.0, float("nan")])).to_list()
-    (['a', None], [1.0, None])
-    """
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        column = column.cast(pl.String).str.strip_chars()
-        return column.set(column.is_in(NULLS).fill_null(False), None)
-    if column.dtype.is_float():
-        return column.fill_nan(None)
-    return column.cast(pl.Float64) if column.dtype.is_decimal() else column
 
 
 def _read_file(path: Path, text: Collection[str]) -> pl.DataFrame:
