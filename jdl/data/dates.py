@@ -57,30 +57,36 @@ def find(sample: pl.Series) -> list[Found]:
     return [Found(f"{date}{time}", "datetime" if time else "date") for date in _orders(day)]
 
 
+def is_shaped(text: str) -> bool:
+    """Tell whether a text has the shape of a date, though perhaps of none that there is."""
+    return _shape(text) is not None
+
+
 def _shape(text: str) -> tuple[str, str] | None:
     """Give the shape of a date, its day, month and short years as ``#``, and the format of its time."""
     time = _TIME.search(text)
     day, clock = (text[: time.start()], _clock(time)) if time else (text, "")
     if re.fullmatch(r"\d{8}", day):
         return ("%Y%m%d", clock) if 1800 <= int(day[:4]) <= 2200 else None
-    wrong, parts, short = False, [], 0
+    wrong, parts, short = False, [], []
 
     def token(found: re.Match[str]) -> str:
-        nonlocal wrong, short
+        nonlocal wrong
         if found["month"] or found["weekday"]:
             parts.append("%B" if found["month"] else "%A")
             return parts[-1]
         digits = found["digits"] or ""
         year = len(digits) == 4 and 1800 <= int(digits) <= 2200
         wrong |= not (year or len(digits) in (1, 2))
-        short += len(digits) == 1
+        if not year:
+            short.append(len(digits))
         parts.append("%Y" if year else "#")
         return parts[-1]
 
     shape = _TOKEN.sub(token, day.strip())
     counts = Counter(parts)
     wrong |= re.fullmatch(r"(?:%A,? )?(?:[%#][YB]?[-/., ]{0,2}){2,3}", shape) is None
-    wrong |= counts["%Y"] > 1 or counts["%B"] > 1 or (not counts["%Y"] and short == 3)
+    wrong |= counts["%Y"] > 1 or counts["%B"] > 1 or (not counts["%Y"] and short[-1:] == [1])
     return None if wrong else (shape, clock)
 
 
@@ -108,8 +114,8 @@ def _orders(shape: str) -> Iterator[str]:
         )
     elif year:
         last = shape.endswith("%Y")
-        dayfirst = ["dm", "md"] if "/" not in shape else ["md", "dm"]
-        codes = {2: dayfirst if last else ["md"], 1: ["m"] if re.search(r"[-/]", shape) else []}.get(short, [])
+        days = ["dm", "md"] if "/" not in shape else ["md", "dm"]
+        codes = {2: days if last else ["md"], 1: ["m"] if re.search(r"[-/]", shape) else []}.get(short, [])
     else:
         codes = (["mdy", "dmy", "ymd"] if "/" in shape else ["dmy", "mdy", "ymd"]) if short == 3 else []
     for order in codes:

@@ -32,7 +32,7 @@ def describe(schema: "Schema") -> pl.DataFrame:
 
 def number_shown(value: float) -> str:
     """Write a number as short as it can be."""
-    return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:.6g}"
+    return str(int(value)) if value == int(value) and abs(value) < 1e19 else f"{value:.6g}"
 
 
 def _kind(part: Column) -> str:

@@ -128,13 +128,18 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
 def _with_zeros(
     table: pl.DataFrame, text: Collection[str], read: Callable[[list[str]], pa.Table]
 ) -> pl.DataFrame:
-    """Read once more as text the whole numbers that are written with zeros in front: they are codes."""
-    whole = [column.name for column in table if column.dtype.is_integer() and column.name not in text]
+    """Read once more as text the whole numbers with zeros in front or too long for a float: they are codes."""
+    whole = [column.name for column in table if column.name not in text and _may_be_code(column)]
     if not whole:
         return table
     written = from_arrow(read(whole), "")
-    zeros = [column for column in written if column.str.contains(r"^\s*0\d").any()]
+    zeros = [column for column in written if column.str.contains(r"^\s*(?:0\d|\d{20})").any()]
     return table.with_columns(clean(column) for column in zeros)
+
+
+def _may_be_code(column: pl.Series) -> bool:
+    least = column.min() if column.dtype.is_float() else None
+    return column.dtype.is_integer() or (isinstance(least, float) and least >= 1e15)
 
 
 def _explained(path: Path, read: Any, ragged: list[Any]) -> pa.Table:
@@ -158,7 +163,7 @@ def _separator(path: Path) -> str:
 
 def _narrow(column: pl.Series) -> pl.Series:
     """Read text as numbers where every value is one, now that blanks and nulls are out of the way."""
-    if column.dtype != pl.String or column.str.contains(r"^0\d+$").any():
+    if column.dtype != pl.String or column.str.contains(r"^(?:0\d+|\d{20,})$").any():
         return column
     for dtype in (pl.Int64, pl.Float64):
         numbers = column.cast(dtype, strict=False)

@@ -92,6 +92,9 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         if days is not None and len(texts) >= 3:
             evidence = "whole numbers that are all dates, written as %Y%m%d"
             return _dated(days[:, 0], replace(found, missing=missing, evidence=evidence))
+    if low >= 1e15 and not missing and rows >= FEW_ROWS and not _looks_like_time(low, high):
+        if column.n_unique() == rows:
+            return Dropped(name, f"identifier: {rows} different whole numbers of 16 digits and more in {rows} rows")
     if not _KEY.search(name) or column.null_count() > missing or present < FEW_ROWS:
         return None
     texts = as_text(column).drop_nulls().unique()
@@ -99,6 +102,11 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         return Dropped(name, f"identifier: {len(texts)} different whole numbers in {present} rows, by its name a key")
     evidence = f"whole numbers with {len(texts)} values, by the column's name codes and no quantities"
     return Category(name, tuple(texts.sort()), missing, evidence=evidence)
+
+
+def _looks_like_time(low: float, high: float) -> bool:
+    """Tell whether whole numbers may be microseconds or nanoseconds since 1970."""
+    return high < 2.2e15 or (low > 1e18 and high < 2.2e18)
 
 
 def _judge_dates(column: pl.Series) -> Date | Dropped:

@@ -22,7 +22,7 @@ MOST_LEVELS = 10_000
 _SAMPLE = 1000  # distinct texts by which a column is first judged; what is chosen is held against all
 
 _KEYS = {
-    "UUIDs": r"^\{?[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}\}?$",
+    "UUIDs": r"^\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?$",
     "hashes": r"^(?:0x)?(?:[0-9a-f]{16,128}|[0-9A-F]{16,128})$",
     "e-mail addresses": r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$",
     "web addresses": r"^(?i:(?:https?|ftp)://|www\.)\S+$",
@@ -47,6 +47,9 @@ class Texts(NamedTuple):
         return self.rows - self.missing
 
 
+Judge = Callable[[Texts], Column | Dropped | None]
+
+
 def gather(column: pl.Series) -> Texts:
     """Count the distinct values of a column of text, blanks cut and missing values apart."""
     frame = column.alias("text").to_frame().group_by("text", maintain_order=True).agg(pl.len().alias("count"))
@@ -64,8 +67,8 @@ def judge(column: pl.Series) -> Column | Dropped:
     values = gather(column)
     if not values.present:
         return Dropped(values.name, "all missing")
-    judges: list[Callable[[Texts], Column | Dropped | None]] = [_constant, _boolean, _key, digits]
-    for each in (*judges, number, _date, _clock):
+    judges: list[Judge] = [_constant, _boolean, _compact_date, _key, digits, number, _date, _clock]
+    for each in judges:
         found = each(values)
         if found is not None:
             return found
@@ -109,7 +112,7 @@ def _boolean(values: Texts) -> Number | None:
     if spelled is None:
         return None
     read = truth.parse(values.texts, *spelled).cast(pl.Float64)
-    evidence = f"text read as {' or '.join(sorted(repr(text) for text in values.texts))}"
+    evidence = f"text with two meanings: {', '.join(sorted(repr(text) for text in values.texts))}"
     part = Number(values.name, "boolean", true=spelled[0], false=spelled[1], evidence=evidence)
     return _numbered(values, read, {}, part)
 
@@ -154,14 +157,14 @@ def _date(values: Texts) -> Date | None:
     best = max(range(len(ways)), key=counts.__getitem__)
     equal = [i for i in range(len(ways)) if counts[i] == counts[best]]
     note = ""
-    if len(equal) > 1:
+    if len(equal) > 1 and "." not in ways[best].format.replace("%.f", ""):  # with points the day comes first
         # Of readings that all fit the one is taken in which the rows are in order, as in a log.
-        ordered = [i for i in equal if len(values.texts) > 2 and _in_order(read[i])]
+        ordered = [i for i in equal if len(values.texts) >= 10 and _in_order(read[i])]
         best = ordered[0] if len(ordered) == 1 else best
-        why = "in which the rows are in order" if len(ordered) == 1 else "the usual one"
+        why = "the rows are in order in the one taken" if len(ordered) == 1 else "taken is the usual one"
         others = " or ".join(ways[i].format for i in equal if i != best)
-        note = f" (ambiguous: {others} fits as well; taken is {why})"
-    strays = _strays(values, read[best])
+        note = f" (ambiguous: {others} fits as well; {why})"
+    strays = _strays(values, read[best], dates.is_shaped)
     if strays is None:
         return None
     way, moments = ways[best], read[best]
@@ -173,6 +176,11 @@ def _date(values: Texts) -> Date | None:
         values.name, "datetime" if timed else "date", way.format, values.missing + sum(strays.values()),
         tuple(strays), low, high, f"text read as {'date-times' if timed else 'dates'} {written}{note}{_told(strays)}",
     )  # fmt: skip
+
+
+def _compact_date(values: Texts) -> Date | None:
+    """Find days such as 20240131, before they are taken for numbers."""
+    return _date(values) if values.sample.str.contains(r"^(?:19|20)\d{6}\b").all() else None
 
 
 def _in_order(moments: pl.Series) -> bool:
@@ -241,14 +249,22 @@ def _category(values: Texts, why: str = "") -> Category:
     return Category(values.name, tuple(names), values.missing, ignore_case, evidence)
 
 
-def _strays(values: Texts, read: pl.Series) -> dict[str, int] | None:
-    """Give the texts that could not be read and their rows, None where they are too many to be missing values."""
+def _strays(
+    values: Texts, read: pl.Series, shaped: Callable[[str], bool] = lambda text: False
+) -> dict[str, int] | None:
+    """Give the texts that could not be read and their rows, None where they are too many to be missing values.
+
+    Any number of those that say so may be missing; a tenth of the rows those that are ``shaped`` (as impossible
+    days are); a twentieth five other words.
+    """
     unread = read.is_null()
     texts, counts = values.texts.filter(unread), values.counts.filter(unread)
     rows = int(counts.sum() or 0)
     if 2 * rows > values.present or len(texts) > 100 or not len(read) > len(texts):
         return None
     if all(looks_null(text) for text in texts):
+        return dict(zip(texts, counts, strict=True))
+    if 10 * rows <= values.present and all(looks_null(text) or shaped(text) for text in texts):
         return dict(zip(texts, counts, strict=True))
     few = len(texts) <= 5 and 20 * rows <= values.present and len(read) - len(texts) > FEW_ROWS
     return dict(zip(texts, counts, strict=True)) if few else None

@@ -80,7 +80,7 @@ def normal(text: pl.Series) -> pl.Series:
         text = text.str.replace_all(r"[\u2212\u2010-\u2013\uFE63\uFF0D]", "-")
         text = text.str.replace_all(r"[\u2018\u2019\u02BC\u00B4\u2032`]", "'").str.replace_all(r"\s+", " ")
     text = text.str.replace(r"^([^(]*)\((.*\d.*)\)$", "-${1}${2}")
-    return text.str.replace(r"^([^+-].*\d.*?)\s*-$", "-${1}")
+    return text.str.replace(r"^((?:[^+-].*)?\d.*?)\s*-$", "-${1}")
 
 
 def _parsed(text: pl.Series, format: Format, is_normal: bool = False) -> pl.Series:
