@@ -1,7 +1,15 @@
 """Tables: reading them, saying what their columns are, and turning their rows into arrays."""
 
 from jdl.data.columns import (
-    MISSING_DAY, WORDS, Category, Date, Dropped, Format, Number, Target, Text,
+    MISSING_DAY,
+    WORDS,
+    Category,
+    Date,
+    Dropped,
+    Format,
+    Number,
+    Target,
+    Text,
 )  # fmt: skip
 from jdl.data.errors import DataError
 from jdl.data.infer import infer_schema

@@ -15,7 +15,9 @@ _PARTS = (
 
 
 def parse(text: pl.Series, kind: Kind) -> pl.Series:
-    """Read times (``14:30``, ``2:30:15.5 pm``) or durations (``36:15:00``, ``1 day 02:00:00``, ``1h 30m``, ``PT5M``).
+    """Read times of day or durations as seconds.
+
+    Times are ``14:30``, ``2:30:15.5 pm``; durations ``36:15:00``, ``1 day 02:00:00``, ``1h 30m``, ``PT5M``.
 
     What cannot be read is null; a time of day has neither a sign nor days, and less than 24 hours.
 
@@ -37,7 +39,9 @@ def parse(text: pl.Series, kind: Kind) -> pl.Series:
     clocked = _seconds(parts, hours).set(half.is_not_null() | hours.is_null(), None)
     if not clocked.null_count():
         return clocked
-    plain = text.str.to_lowercase().str.replace(r"^(-?)p(\d.*)?t?", "${1}${2}").str.replace("t", "", literal=True)
+    plain = (
+        text.str.to_lowercase().str.replace(r"^(-?)p(\d.*)?t?", "${1}${2}").str.replace("t", "", literal=True)
+    )
     written = text.str.contains(r"^-?[Pp]").fill_null(False)
     lower = plain.zip_with(written, text.str.to_lowercase())
     named = lower.str.extract_groups(_PARTS).struct.unnest()
@@ -49,13 +53,13 @@ def parse(text: pl.Series, kind: Kind) -> pl.Series:
 def kind_of(sample: pl.Series) -> Kind | None:
     """Tell whether a sample of texts holds times of day, or durations, or None of them."""
     for kind in ("time", "duration"):
-        if 2 * parse(sample, kind).count() > len(sample):  # type: ignore[arg-type]
-            return kind if kind == "duration" or _all_times(sample) else "duration"  # type: ignore[return-value]
+        if 2 * parse(sample, kind).count() > len(sample):
+            return kind if kind == "duration" or _all_times(sample) else "duration"
     return None
 
 
 def _all_times(sample: pl.Series) -> bool:
-    """Tell whether what reads as a duration reads as a time, too: ``36:15`` makes a column one of durations."""
+    """Tell whether what reads as a duration reads as a time, too; ``36:15`` does not."""
     times, spans = parse(sample, "time"), parse(sample, "duration")
     return not (times.is_null() & spans.is_not_null()).any()
 
@@ -63,6 +67,8 @@ def _all_times(sample: pl.Series) -> bool:
 def _seconds(parts: pl.DataFrame, hours: pl.Series) -> pl.Series:
     days = parts["days"].cast(pl.Float64, strict=False).fill_null(0.0)
     minutes = parts["minutes"].cast(pl.Float64, strict=False).fill_null(0.0)
-    seconds = parts["seconds"].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).fill_null(0.0)
+    seconds = (
+        parts["seconds"].str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).fill_null(0.0)
+    )
     size = 86400 * days + 3600 * hours.fill_null(0.0) + 60 * minutes + seconds
     return size.zip_with(parts["sign"].is_null(), -size)

@@ -20,8 +20,8 @@ class Format:
     """How the numbers of a column are written as text.
 
     ``decimal`` parts the whole from the fraction, ``thousands`` groups of digits ("" where nothing does), and
-    one of ``units`` may stand before or after the digits (``$``, ``%``, ``kg``; its case does not count, and it
-    changes no value: 12% is 12).
+    one of ``units`` may stand before or after the digits (``$``, ``%``, ``kg``; its case does not count, and
+    it changes no value: 12% is 12).
     """
 
     decimal: Literal[".", ","] = "."
@@ -36,12 +36,13 @@ PLAIN = Format()
 class Number:
     """A column read as ``(value - offset) / scale`` in float64, then float32.
 
-    Booleans are 0 and 1, times of day and durations seconds. The offset is not 0 only where float32 would lose
-    digits. ``missing`` counts the cells without a finite value among the rows the schema was inferred from,
-    ``low`` and ``high`` are the least and the greatest value in them.
+    Booleans are 0 and 1, times of day and durations seconds. The offset is not 0 only where float32 would
+    lose digits. ``missing`` counts the cells without a finite value among the rows the schema was inferred
+    from, ``low`` and ``high`` are the least and the greatest value in them.
 
     A column of text is read by ``format``; the texts in ``nulls`` are missing (besides the spellings in
-    ``NULLS``), and those in ``true`` and ``false`` are a boolean's, in lower case. Any other text is an error.
+    ``NULLS``), and those in ``true`` and ``false`` are a boolean's, in lower case. Any other text is an
+    error.
     """
 
     name: str
@@ -62,7 +63,8 @@ class Number:
 class Category:
     """A column coded by its levels: level ``i`` is ``i + 1``; missing and unseen are 0.
 
-    Blanks around a text do not count; with ``ignore_case`` neither do its case and how wide its inner blanks are.
+    Blanks around a text do not count; with ``ignore_case`` neither do its case and how wide its inner blanks
+    are.
     """
 
     name: str
@@ -76,9 +78,9 @@ class Category:
 class Date:
     """A column of dates or date-times, read as the day since 1970-01-01 and the second of that day.
 
-    Text is read by ``format``: the codes of ``strptime`` (%Y %y %m %d %B %A %H %I %M %S %p %z, where %B and %A
-    also read short names, and %S fractions), or ISO 8601 in any of its usual lengths where it is "". With a time
-    zone it is UTC. Two-digit years are 1970 to 2069. ``nulls`` as in ``Number``.
+    Text is read by ``format``: the codes of ``strptime`` (%Y %y %m %d %B %A %H %I %M %S %p %z, where %B and
+    %A also read short names, and %S fractions), or ISO 8601 in any of its usual lengths where it is "". With
+    a time zone it is UTC. Two-digit years are 1970 to 2069. ``nulls`` as in ``Number``.
     """
 
     name: str
@@ -117,8 +119,8 @@ class Dropped:
 class Target:
     """What is predicted: one of ``classes``, or a number learned as ``(value - offset) / scale``.
 
-    ``reason`` says why it was taken for that. Text is read by ``format``, ``nulls`` and ``ignore_case``, as in
-    ``Number`` and ``Category``.
+    ``reason`` says why it was taken for that. Text is read by ``format``, ``nulls`` and ``ignore_case``, as
+    in ``Number`` and ``Category``.
     """
 
     name: str

@@ -9,13 +9,19 @@ import polars as pl
 
 from jdl.data.columns import DateKind
 
-_MONTH = r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sep(?:tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = (
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
+    r"|sep(?:t|tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _WEEKDAY = r"(?i:mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
 _ZONE = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})"
 _TIME = re.compile(
-    rf"(?P<gap>[T ,]+)(?P<clock>\d{{1,2}}:\d{{2}})(?P<seconds>:\d{{2}}(?:\.\d+)?)?(?P<half> ?[AaPp][Mm])?(?P<zone> ?{_ZONE})?$"
+    r"(?P<gap>[T ,]+)(?P<clock>\d{1,2}:\d{2})(?P<seconds>:\d{2}(?:\.\d+)?)?"
+    rf"(?P<half> ?[AaPp][Mm])?(?P<zone> ?{_ZONE})?$"
 )
-_TOKEN = re.compile(rf"(?P<month>\b{_MONTH}\b)|(?P<weekday>\b{_WEEKDAY}\b)|(?P<digits>\d+)|(?P<other>[^\W\d_]+)")
+_TOKEN = re.compile(
+    rf"(?P<month>\b{_MONTH}\b)|(?P<weekday>\b{_WEEKDAY}\b)|(?P<digits>\d+)|(?P<other>[^\W\d_]+)"
+)
 
 
 class Found(NamedTuple):
@@ -97,7 +103,13 @@ def _clock(time: re.Match[str]) -> str:
     zone = time["zone"]
     hours = "%I:%M" if half else "%H:%M"
     after = "" if half is None else half[: len(half) - 2] + "%p"
-    return time["gap"] + hours + seconds + after + (f"{zone[: len(zone) - len(zone.lstrip())]}%z" if zone else "")
+    return (
+        time["gap"]
+        + hours
+        + seconds
+        + after
+        + (f"{zone[: len(zone) - len(zone.lstrip())]}%z" if zone else "")
+    )
 
 
 def _orders(shape: str) -> Iterator[str]:
@@ -109,9 +121,12 @@ def _orders(shape: str) -> Iterator[str]:
     codes: list[str]
     if named:
         first_is_day = shape.find("#") < shape.find("%B")
-        codes = {(1, True): ["d"], (0, True): [""], (1, False): [] if first_is_day else ["y"], (2, False): ["dy"]}.get(
-            (short, year), []
-        )
+        codes = {
+            (1, True): ["d"],
+            (0, True): [""],
+            (1, False): [] if first_is_day else ["y"],
+            (2, False): ["dy"],
+        }.get((short, year), [])
     elif year:
         last = shape.endswith("%Y")
         days = ["dm", "md"] if "/" not in shape else ["md", "dm"]
@@ -119,8 +134,10 @@ def _orders(shape: str) -> Iterator[str]:
     else:
         codes = (["mdy", "dmy", "ymd"] if "/" in shape else ["dmy", "mdy", "ymd"]) if short == 3 else []
     for order in codes:
-        letters = iter(order)
-        yield re.sub("#", lambda _: f"%{next(letters)}", shape)
+        parts = shape.split("#")
+        yield "".join(
+            part + (f"%{code}" if code else "") for part, code in zip(parts, [*order, ""], strict=True)
+        )
 
 
 def _strictly(text: pl.Series, format: str) -> pl.Series:
@@ -143,7 +160,9 @@ def _iso(text: pl.Series) -> pl.Series:
     readers: list[Callable[[pl.Series], pl.Series]] = [
         lambda s: s.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         *(
-            lambda s, f=f: s.str.to_datetime(f"%Y-%m-%d {f}", strict=False, time_unit="us").dt.replace_time_zone(None)
+            lambda s, f=f: s.str.to_datetime(
+                f"%Y-%m-%d {f}", strict=False, time_unit="us"
+            ).dt.replace_time_zone(None)
             for f in ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%z", "%H:%M%z", "%H:%M:%S%.f %z")
         ),
     ]

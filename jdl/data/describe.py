@@ -24,8 +24,7 @@ def describe(schema: "Schema") -> pl.DataFrame:
     for target in schema.targets:
         values = _named(target.classes) if target.classes else ""
         rows.append((target.name, "target", values, 0, f"{target.task}: {target.reason}"))
-    parts: tuple[Column, ...] = (*schema.numbers, *schema.categories, *schema.dates, *schema.texts)
-    rows += [(part.name, _kind(part), _values(part), part.missing, part.evidence) for part in parts]
+    rows += [(part.name, _kind(part), _values(part), part.missing, part.evidence) for part in schema.columns]
     rows += [(part.name, "dropped", "", 0, part.reason) for part in schema.dropped]
     return pl.DataFrame(rows, ["column", "kind", "values", "missing", "evidence"], orient="row")
 

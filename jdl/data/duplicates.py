@@ -33,7 +33,11 @@ def without_duplicates(
         if len(group) > 1:
             copies |= _copies(rows, group)
     copies = {copy: name for copy, name in copies.items() if copy not in names}
-    notes = [f"column {copy!r} equals the target {name!r}: left out" for copy, name in copies.items() if name in names]
+    notes = [
+        f"column {copy!r} equals the target {name!r}: left out"
+        for copy, name in copies.items()
+        if name in names
+    ]
     return [_replaced(part, copies) for part in columns], notes
 
 
@@ -48,7 +52,9 @@ def _copies(rows: pl.DataFrame, group: list[Column]) -> dict[str, str]:
     for part in group:
         values = _values(rows[part.name], part)
         alike = first.setdefault(zlib.crc32(values.tobytes()), [])
-        same = [name for name, other in alike if np.array_equal(values, other, equal_nan=values.dtype.kind == "f")]
+        same = [
+            name for name, other in alike if np.array_equal(values, other, equal_nan=values.dtype.kind == "f")
+        ]
         if same:
             found[part.name] = same[0]
         else:

@@ -75,7 +75,7 @@ def to_codes(column: pl.Series, category: Category) -> NDArray[np.int32]:
 
 
 def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
-    """Read dates as (n, 2): the day since 1970-01-01 and the second of it; raises ``DataError`` as ``to_float``."""
+    """Read dates as (n, 2): the day since 1970-01-01 and the second of it. Errors as ``to_float``."""
     column = clean(column)
     dtype = column.dtype
     if dtype.is_integer() and date.format == "%Y%m%d":
@@ -99,7 +99,7 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
 
 
 def as_text(column: pl.Series) -> pl.Series:
-    """Write a column as text, whole numbers without a fraction; raises ``DataError`` where it holds other things."""
+    """Write a column as text, whole numbers without a fraction; raises ``DataError`` for other things."""
     if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
         raise DataError(f"column {column.name!r}: holds {column.dtype}; needs text in every row")
     if column.dtype.is_float():

@@ -88,7 +88,9 @@ def _explain_json_lines(path: Path) -> None:
             try:
                 whole = not line.strip() or isinstance(json.loads(line), dict)
             except json.JSONDecodeError as error:
-                raise DataError(f"{path}: line {i} is not JSON ({error.msg}); every line needs one object") from None
+                raise DataError(
+                    f"{path}: line {i} is not JSON ({error.msg}); every line needs one object"
+                ) from None
             if not whole:
                 raise DataError(f"{path}: line {i} is no object of named values; every line needs one")
 
@@ -128,7 +130,7 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
 def _with_zeros(
     table: pl.DataFrame, text: Collection[str], read: Callable[[list[str]], pa.Table]
 ) -> pl.DataFrame:
-    """Read once more as text the whole numbers with zeros in front or too long for a float: they are codes."""
+    """Read once more, as text, whole numbers with zeros in front or too long for a float: codes."""
     whole = [column.name for column in table if column.name not in text and _may_be_code(column)]
     if not whole:
         return table

@@ -11,7 +11,7 @@ import pyarrow as pa
 from jdl.data.errors import DataError
 
 ENDINGS = ".csv, .tsv, .parquet, .arrow, .feather or .jsonl"
-"""The endings of the files that can be read, for error messages (``.pq``, ``.ipc`` and ``.ndjson`` are, too)."""
+"""The endings of files that can be read, for messages (``.pq``, ``.ipc`` and ``.ndjson`` are, too)."""
 
 
 def from_frame(source: Any) -> pl.DataFrame:
@@ -72,7 +72,11 @@ def _native(values: Any) -> Any:
     """Read arrays of Python objects by what the objects are; mixed ones are text."""
     if isinstance(values, np.ndarray) and values.dtype.kind == "O":
         return values.tolist()
-    return np.char.decode(values, "utf-8") if isinstance(values, np.ndarray) and values.dtype.kind == "S" else values
+    return (
+        np.char.decode(values, "utf-8")
+        if isinstance(values, np.ndarray) and values.dtype.kind == "S"
+        else values
+    )
 
 
 def _from_foreign(source: Any) -> pl.DataFrame:

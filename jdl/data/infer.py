@@ -16,20 +16,22 @@ from jdl.data.schema import Schema
 from jdl.data.targets import labelled
 
 
-def infer_schema(frame: pl.DataFrame, target: str | Sequence[str] | None = None, task: Task | None = None) -> Schema:
+def infer_schema(
+    frame: pl.DataFrame, target: str | Sequence[str] | None = None, task: Task | None = None
+) -> Schema:
     """Judge what each column is, and what predicting ``target`` means.
 
     * **Columns.** Numbers, booleans, times and durations become numbers, also where they are written as text
-      (``1'234,5``, ``(432)``, ``12%``, ``yes``); dates and date-times, in any usual way of writing, dates; texts that
-      recur categories, their levels in alphabetical order; texts of several words that mostly differ texts.
-      The way in which text is read is decided once for a column and kept in the schema.
+      (``1'234,5``, ``(432)``, ``12%``, ``yes``); dates and date-times, in any usual way of writing, dates;
+      texts that recur categories, their levels in alphabetical order; texts of several words that mostly
+      differ texts. The way in which text is read is decided once for a column and kept in the schema.
     * **Left out**, with the reason: columns that are constant, all missing, an identifier (the count of the
       rows, UUIDs, e-mail addresses, keys that nearly all differ), equal to another column or to the target,
       or of a nested type.
     * **The target.** Text, booleans and whole numbers with few distinct values are classes; other numbers a
       regression; ``task`` overrules. Several targets are a regression of several numbers, or labels
-      (``multilabel``) where each has two classes. Rows without a target are not looked at, and ``notes`` says how
-      many there are. Without a target the schema describes the table.
+      (``multilabel``) where each has two classes. Rows without a target are not looked at, and ``notes`` says
+      how many there are. Without a target the schema describes the table.
 
     Each column says in ``evidence`` why it was judged so; ``Schema.describe`` shows it.
 
@@ -62,7 +64,9 @@ def infer_schema(frame: pl.DataFrame, target: str | Sequence[str] | None = None,
     return _schema(goals, columns, rows.height, notes)
 
 
-def _schema(goals: tuple[Target, ...], columns: Sequence[Column | Dropped], rows: int, notes: list[str]) -> Schema:
+def _schema(
+    goals: tuple[Target, ...], columns: Sequence[Column | Dropped], rows: int, notes: list[str]
+) -> Schema:
     return Schema(
         goals,
         tuple(column for column in columns if isinstance(column, Number)),

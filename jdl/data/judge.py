@@ -79,10 +79,10 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
     """Look whether whole numbers are keys, codes or dates rather than quantities."""
     rows, name = len(column), column.name
     present = rows - missing
-    if not missing and high - low == rows - 1 and rows >= (FEW_ROWS if _INDEX.search(name) else 5 * FEW_ROWS):
-        if column.n_unique() == rows:
-            return Dropped(name, f"identifier: counts the rows from {low:.0f} to {high:.0f}")
-    if 19000101 <= low and high <= 21001231:
+    enough = FEW_ROWS if _INDEX.search(name) else 5 * FEW_ROWS
+    if not missing and high - low == rows - 1 and rows >= enough and column.n_unique() == rows:
+        return Dropped(name, f"identifier: counts the rows from {low:.0f} to {high:.0f}")
+    if low >= 19000101 and high <= 21001231:
         found = Date(name, "date", "%Y%m%d")
         texts = column.drop_nulls().unique()
         try:
@@ -92,14 +92,18 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         if days is not None and len(texts) >= 3:
             evidence = "whole numbers that are all dates, written as %Y%m%d"
             return _dated(days[:, 0], replace(found, missing=missing, evidence=evidence))
-    if low >= 1e15 and not missing and rows >= FEW_ROWS and not _looks_like_time(low, high):
-        if column.n_unique() == rows:
-            return Dropped(name, f"identifier: {rows} different whole numbers of 16 digits and more in {rows} rows")
+    long = low >= 1e15 and not missing and rows >= FEW_ROWS and not _looks_like_time(low, high)
+    if long and column.n_unique() == rows:
+        return Dropped(
+            name, f"identifier: {rows} different whole numbers of 16 digits and more in {rows} rows"
+        )
     if not _KEY.search(name) or column.null_count() > missing or present < FEW_ROWS:
         return None
     texts = as_text(column).drop_nulls().unique()
     if 10 * len(texts) >= 9 * present:
-        return Dropped(name, f"identifier: {len(texts)} different whole numbers in {present} rows, by its name a key")
+        return Dropped(
+            name, f"identifier: {len(texts)} different whole numbers in {present} rows, by its name a key"
+        )
     evidence = f"whole numbers with {len(texts)} values, by the column's name codes and no quantities"
     return Category(name, tuple(texts.sort()), missing, evidence=evidence)
 
@@ -118,7 +122,9 @@ def _judge_dates(column: pl.Series) -> Date | Dropped:
     if not missing and (days == days[:1]).all():
         return Dropped(column.name, f"constant: every row holds {column[0]}")
     midnight = not plain and not days[there, 1].any()
-    kind = "of dates" if plain else "of dates, with times that are all midnight" if midnight else "of date-times"
+    kind = (
+        "of dates" if plain else "of dates, with times that are all midnight" if midnight else "of date-times"
+    )
     zone = getattr(column.dtype, "time_zone", None)
     evidence = f"a column {kind}{f', in UTC from {zone}' if zone else ''}"
     return _dated(

@@ -5,7 +5,7 @@ from typing import Literal
 import polars as pl
 
 from jdl.data import judge_text
-from jdl.data.columns import Target, Task
+from jdl.data.columns import Number, Target, Task
 from jdl.data.encode import to_float
 from jdl.data.errors import DataError
 from jdl.data.fitted import center_and_spread
@@ -35,7 +35,9 @@ def judge_target(column: pl.Series, task: Task | None) -> tuple[Target, list[str
         return _text_classes(column, reason)
     counts = column.value_counts().sort(column.name)
     classes = tuple(counts[column.name].to_list())
-    return Target(column.name, single, reason, classes), _rare(column.name, counts[column.name], counts["count"])
+    return Target(column.name, single, reason, classes), _rare(
+        column.name, counts[column.name], counts["count"]
+    )
 
 
 def _quantity_in_text(column: pl.Series, task: Task | None) -> Target | None:
@@ -44,7 +46,7 @@ def _quantity_in_text(column: pl.Series, task: Task | None) -> Target | None:
         return None
     values = judge_text.gather(column)
     number = None if judge_text.digits(values) is not None else judge_text.number(values)
-    if number is None:
+    if not isinstance(number, Number):
         if task == "regression":
             to_float(column, as_number(Target(column.name, "regression")))  # names the row
         return None
@@ -71,7 +73,9 @@ def _text_classes(column: pl.Series, reason: str) -> tuple[Target, list[str]]:
         raise _one_value(column, found[0])
     notes = _rare(column.name, found, counts)
     if levels is not None and levels[2]:
-        notes.append(f"classes of {column.name!r}: {levels[2]} other spellings in case or blanks are the same class")
+        notes.append(
+            f"classes of {column.name!r}: {levels[2]} other spellings in case or blanks are the same class"
+        )
     target = Target(column.name, "classification", reason, tuple(found), ignore_case=levels is not None)
     return target, notes
 

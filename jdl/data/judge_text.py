@@ -75,7 +75,7 @@ def judge(column: pl.Series) -> Column | Dropped:
     return _category(values) if _is_repeated(values) else _written(values)
 
 
-def number(values: Texts) -> Number | None:
+def number(values: Texts) -> Number | Dropped | None:
     """Judge whether a column of text holds numbers, besides few words that look like missing values."""
     form = numerals.find(values.sample)
     if form is None:
@@ -107,7 +107,7 @@ def _constant(values: Texts) -> Dropped | None:
     return Dropped(values.name, f"constant: every row holds {levels[0][0]!r}")
 
 
-def _boolean(values: Texts) -> Number | None:
+def _boolean(values: Texts) -> Number | Dropped | None:
     spelled = truth.find(values.texts.to_list()) if len(values.texts) <= 20 else None
     if spelled is None:
         return None
@@ -174,7 +174,8 @@ def _date(values: Texts) -> Date | None:
     low, high = (str(moment.date()) for moment in (kept.min(), kept.max()))  # type: ignore[union-attr]
     return Date(
         values.name, "datetime" if timed else "date", way.format, values.missing + sum(strays.values()),
-        tuple(strays), low, high, f"text read as {'date-times' if timed else 'dates'} {written}{note}{_told(strays)}",
+        tuple(strays), low, high,
+        f"text read as {'date-times' if timed else 'dates'} {written}{note}{_told(strays)}",
     )  # fmt: skip
 
 
@@ -187,7 +188,7 @@ def _in_order(moments: pl.Series) -> bool:
     return moments.is_sorted() or moments.is_sorted(descending=True)
 
 
-def _clock(values: Texts) -> Number | None:
+def _clock(values: Texts) -> Number | Dropped | None:
     kind = clock.kind_of(values.sample)
     if kind is None:
         return None
@@ -198,7 +199,9 @@ def _clock(values: Texts) -> Number | None:
     if strays is None:
         return None
     what = "times of day" if kind == "time" else "durations"
-    return _numbered(values, read, strays, Number(values.name, kind, evidence=f"text read as {what}, in seconds"))
+    return _numbered(
+        values, read, strays, Number(values.name, kind, evidence=f"text read as {what}, in seconds")
+    )
 
 
 def _written(values: Texts) -> Column | Dropped:
@@ -209,13 +212,15 @@ def _written(values: Texts) -> Column | Dropped:
     assert isinstance(words, float) and isinstance(signs, float)
     several = words + signs / 3 >= 2
     if several:
-        evidence = f"{len(values.texts)} different texts of {words:.1f} words on average in {values.present} rows"
+        evidence = (
+            f"{len(values.texts)} different texts of {words:.1f} words on average in {values.present} rows"
+        )
         return Text(values.name, values.missing, evidence)
     return _nearly_unique(values) or _category(values)
 
 
 def _is_repeated(values: Texts) -> bool:
-    """Tell whether texts occur often enough to be levels; long ones may occur some times and still be text."""
+    """Tell whether texts recur enough to be levels; long ones may recur and still be text."""
     words = values.sample.str.count_matches(r"\s+").mean()
     long = isinstance(words, float) and words >= 6
     return len(values.texts) * (5 if long else 2) <= values.present
@@ -238,7 +243,9 @@ def _category(values: Texts, why: str = "") -> Category:
         frame = pl.DataFrame([values.texts.alias("text"), values.counts]).sort("text")
         levels = frame["text"].to_list(), frame["count"].to_list(), 0
     names, counts, spellings = levels
-    evidence = f"{why}: {len(names)} levels" if why else f"text with {len(names)} levels in {values.present} rows"
+    evidence = (
+        f"{why}: {len(names)} levels" if why else f"text with {len(names)} levels in {values.present} rows"
+    )
     if spellings:
         evidence += f"; {spellings} other spellings of them in case or blanks"
     elif not ignore_case:
@@ -252,10 +259,10 @@ def _category(values: Texts, why: str = "") -> Category:
 def _strays(
     values: Texts, read: pl.Series, shaped: Callable[[str], bool] = lambda text: False
 ) -> dict[str, int] | None:
-    """Give the texts that could not be read and their rows, None where they are too many to be missing values.
+    """Give the texts that could not be read and their rows, None where they are too many for missing values.
 
-    Any number of those that say so may be missing; a tenth of the rows those that are ``shaped`` (as impossible
-    days are); a twentieth five other words.
+    Half the rows may hold texts that say so; a tenth those that are ``shaped`` right, as impossible days are;
+    a twentieth up to five other words.
     """
     unread = read.is_null()
     texts, counts = values.texts.filter(unread), values.counts.filter(unread)
@@ -277,7 +284,7 @@ def _told(strays: dict[str, int]) -> str:
     return f"; {shown}{', …' if len(strays) > 5 else ''} {'is' if len(strays) == 1 else 'are'} missing"
 
 
-def _numbered(values: Texts, read: pl.Series, strays: dict[str, int], part: Number) -> Number | Dropped:  # type: ignore[return]
+def _numbered(values: Texts, read: pl.Series, strays: dict[str, int], part: Number) -> Number | Dropped:
     there = read.is_finite().fill_null(False)
     numbers = read.filter(there).to_numpy()
     if not len(numbers):

@@ -18,8 +18,8 @@ def folded(text: pl.Series) -> pl.Series:
 def merged(texts: pl.Series, counts: pl.Series) -> tuple[list[str], list[int], int] | None:
     """Give each group of equal spellings its commonest one, their counts and how many were merged away.
 
-    The levels are in alphabetical order. None where case tells levels apart: at least four codes of one or two
-    letters occur in both cases, each in a tenth of its rows or more.
+    The levels are in alphabetical order. None where case tells levels apart: at least four codes of one or
+    two letters occur in both cases, each in a tenth of its rows or more.
 
     >>> merged(pl.Series(["yes", "YES", "no"]), pl.Series([3, 1, 2]))
     (['no', 'yes'], [2, 4], 1)
@@ -33,7 +33,9 @@ def merged(texts: pl.Series, counts: pl.Series) -> tuple[list[str], list[int], i
         spellings=pl.len(),
     ).sort("text")
     pairs = levels.filter(
-        (pl.col("key").str.len_chars() <= _SHORT) & (pl.col("rare") > 1) & (10 * pl.col("rare") >= pl.col("count"))
+        (pl.col("key").str.len_chars() <= _SHORT)
+        & (pl.col("rare") > 1)
+        & (10 * pl.col("rare") >= pl.col("count"))
     )
     if pairs.height >= _MANY:
         return None

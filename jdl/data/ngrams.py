@@ -1,7 +1,7 @@
 """Texts as ids of their words, pairs of words and parts of words, by a hash that any language has.
 
-The text is put in lower case and cut into words: runs of letters, marks and digits, of which the first 64 count.
-The ids are the lower 31 bits of the CRC-32 (as in zlib, PNG and gzip) of these, in UTF-8:
+The text is put in lower case and cut into words: runs of letters, marks and digits, of which the first 64
+count. The ids are the lower 31 bits of the CRC-32 (as in zlib, PNG and gzip) of these, in UTF-8:
 
 1. the words, one after the other: ``dog``;
 2. the pairs of neighbouring words with a blank between them: ``big dog``;
@@ -128,7 +128,7 @@ def _parts(word: str) -> tuple[int, int, int, tuple[int, ...]]:
 
 
 def _after(crc: Ints, length: Ints) -> Ints:
-    """Give what each CRC adds to that of ``length`` further bytes: crc(a + b) = _after(crc(a), len(b)) ^ crc(b)."""
+    """Carry each CRC over ``length`` further bytes: that of a + b is ``_after(crc(a), len(b)) ^ crc(b)``."""
     out = np.zeros_like(crc)
     for size in np.unique(length):
         here = length == size
@@ -142,4 +142,6 @@ def _shift(length: int) -> Ints:
     """Tabulate the effect of ``length`` bytes on each byte of a CRC, which is linear."""
     zeros = bytes(length)
     none = zlib.crc32(zeros)
-    return np.array([[zlib.crc32(zeros, byte << 8 * i) ^ none for byte in range(256)] for i in range(4)], np.int64)
+    return np.array(
+        [[zlib.crc32(zeros, byte << 8 * i) ^ none for byte in range(256)] for i in range(4)], np.int64
+    )

@@ -3,18 +3,34 @@
 import polars as pl
 
 _WORDS = ("na", "n/a", "#n/a", "n.a.", "nan", "null", "nil", "none", "missing", "<na>", "(null)")
-_SIGNS = ("", "?", "-", "--", "---", ".", "..", "\u2013", "\u2014", "#DIV/0!", "#N/A N/A", "NaN", "NaT", "-NaN", "-nan")
+_SIGNS = (
+    "",
+    "?",
+    "-",
+    "--",
+    "---",
+    ".",
+    "..",
+    "\u2013",
+    "\u2014",
+    "#DIV/0!",
+    "#N/A N/A",
+    "NaN",
+    "NaT",
+    "-NaN",
+    "-nan",
+)
 NULLS = (*_SIGNS, *(case(word) for word in _WORDS for case in (str, str.upper, str.capitalize)))
 """What stands for a missing value in text of any column, whatever the blanks around it."""
 
 _MARKERS = frozenset(
-    word.strip()
-    for word in """
-    unknown|unk|not available|not applicable|not known|not reported|not specified|not stated|not provided|not given
-    unavailable|unspecified|undefined|undetermined|undisclosed|tbd|tba|tbc|pending|error|err|refused|declined
-    no data|nodata|no answer|no response|no value|none given|n.a|n.d.|n.d|n/d|n/k|void|invalid|blank|empty|withheld
-    suppressed|redacted|masked|xxx|0000-00-00|0000-00-00 00:00:00|inconnu|unbekannt|desconocido|k.a.|keine angabe
-    """.strip().replace("\n", "|").split("|")
+    """
+    unknown|unk|not available|not applicable|not known|not reported|not specified|not stated|not provided
+    not given|unavailable|unspecified|undefined|undetermined|undisclosed|tbd|tba|tbc|pending|error|err
+    refused|declined|no data|nodata|no answer|no response|no value|none given|n.a|n.d.|n.d|n/d|n/k|void
+    invalid|blank|empty|withheld|suppressed|redacted|masked|xxx|0000-00-00|0000-00-00 00:00:00
+    inconnu|unbekannt|desconocido|k.a.|keine angabe
+    """.replace("\n    ", "|").split("|")
 )
 
 

@@ -6,7 +6,10 @@ import polars as pl
 
 from jdl.data.columns import PLAIN, Format
 
-_CURRENCIES = r"(?:us|ca|au|nz|hk|sg|r|a|c|s)?\p{Sc}|usd|eur|gbp|chf|jpy|cny|inr|aud|cad|sek|nok|dkk|pln|brl|s?fr\.?|rs\.?|kr\.?"
+_CURRENCIES = (
+    r"(?:us|ca|au|nz|hk|sg|r|a|c|s)?\p{Sc}"
+    r"|usd|eur|gbp|chf|jpy|cny|inr|aud|cad|sek|nok|dkk|pln|brl|s?fr\.?|rs\.?|kr\.?"
+)
 _UNIT = r"[^\d\s.,'_+\-()/:;<>=~#\"][^\d()<>=:;,\"]{0,11}"
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 
@@ -27,8 +30,8 @@ _CANDIDATES = (
 def parse(text: pl.Series, format: Format) -> pl.Series:
     """Read text as float64, null where it is no number as ``format`` writes them.
 
-    Read whatever the format: exponents, parentheses or a trailing sign for negative numbers, typographic minus
-    signs, apostrophes and blanks.
+    Read whatever the format: exponents, parentheses or a trailing sign for negative numbers, typographic
+    minus signs, apostrophes and blanks.
 
     >>> parse(pl.Series(["1.234,5", "(432)", "12 \u20ac", "abc"]), Format(",", ".", ("\u20ac",))).to_list()
     [1234.5, -432.0, 12.0, None]
@@ -74,7 +77,7 @@ def described(format: Format) -> str:
 
 
 def normal(text: pl.Series) -> pl.Series:
-    """Write signs, apostrophes and blanks in one way: ``(5)``, ``5-`` and a typographic minus become ``-5``."""
+    """Write signs, apostrophes and blanks in one way: ``(5)`` and ``5-`` become ``-5``."""
     text = text.str.strip_chars()
     if text.str.contains(r"[^\x20-\x7e]").any():
         text = text.str.replace_all(r"[\u2212\u2010-\u2013\uFE63\uFF0D]", "-")

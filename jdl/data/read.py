@@ -17,18 +17,18 @@ from jdl.data.nulls import clean
 def read_table(source: Any, text: Collection[str] = ()) -> pl.DataFrame:
     """Read a table: a path, a polars, pandas, pyarrow, numpy or other frame, or a dict of columns.
 
-    A file is read by its ending: ``.csv`` (separated by comma, semicolon, tab or bar, told from the
-    header), ``.tsv``, ``.parquet`` or ``.pq``, ``.arrow``, ``.feather`` or ``.ipc``, ``.jsonl`` or ``.ndjson``. Of a folder
-    all such files directly in it are read, of a pattern (``data/2024-*.csv``) all that fit, and their rows put
-    one behind the other in the order of the names; they need the same columns. The columns of a numpy array
-    are called ``x0``, ``x1``, … where it has no names.
+    A file is read by its ending: ``.csv`` (separated by comma, semicolon, tab or bar, told from the header),
+    ``.tsv``, ``.parquet`` or ``.pq``, ``.arrow``, ``.feather`` or ``.ipc``, ``.jsonl`` or ``.ndjson``. Of a
+    folder all such files directly in it are read, of a pattern (``data/2024-*.csv``) all that fit, and their
+    rows put one behind the other in the order of the names; they need the same columns. The columns of a
+    numpy array are called ``x0``, ``x1``, … where it has no names.
 
     The types of a text file are inferred from all of its rows; the columns named in ``text`` stay text
     whatever they look like, and so do numbers with zeros in front. Blanks around text are cut; the spellings
     in ``NULLS`` and NaN become null. Rows are counted from 1, the header apart.
 
-    Raises ``DataError`` for a file that is missing, empty, truncated, ragged or of an unknown ending, for files
-    whose columns differ, for column names that occur twice, and for a table without rows.
+    Raises ``DataError`` for a file that is missing, empty, truncated, ragged or of an unknown ending, for
+    files whose columns differ, for column names that occur twice, and for a table without rows.
 
     >>> read_table({"age": [39, 50], "work": ["Private ", "?"]})["work"].to_list()
     ['Private', None]
@@ -62,7 +62,7 @@ def _read_path(path: Path, text: Collection[str]) -> pl.DataFrame:
 
 
 def _is_table(path: Path) -> bool:
-    """Tell whether a file of a folder is a part of its table; other programs leave notes of their own there."""
+    """Tell whether a file of a folder is a part of its table; programs leave notes of their own there."""
     return ending(path) is not None and not path.name.startswith((".", "_"))
 
 
@@ -77,8 +77,8 @@ def _read_all(files: Sequence[Path], text: Collection[str]) -> pl.DataFrame:
         for name in frame.columns:
             if _differ([frames[0][name].dtype, frame[name].dtype]):
                 raise DataError(
-                    f"{path}: column {name!r} holds {frame[name].dtype}, in {files[0]} {frames[0][name].dtype}; "
-                    "the files of a table need columns of one type"
+                    f"{path}: column {name!r} holds {frame[name].dtype}, in {files[0]} "
+                    f"{frames[0][name].dtype}; the files of a table need columns of one type"
                 )
     return pl.concat(frames, how="vertical_relaxed")
 
@@ -98,7 +98,8 @@ def _require_same_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame])
             found = [f"lacks the column {name!r}" for name in lacking[:1]]
             found += [f"has the further column {name!r}" for name in further[:1]]
             raise DataError(
-                f"{path}: {' and '.join(found)}, compared with {files[0]}; the files of a table need the same columns"
+                f"{path}: {' and '.join(found)}, compared with {files[0]}; "
+                "the files of a table need the same columns"
             )
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from dataclasses import MISSING, asdict, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from jdl.data import encode, targets
-from jdl.data.columns import (
-    PLAIN, Category, Date, Dropped, Format, Kind, Number, Target, Task, Text, Value,
-)  # fmt: skip
+from jdl.data.columns import PLAIN, Category, Column, Date, Dropped, Number, Target, Task, Text, Value
 from jdl.data.errors import DataError
 from jdl.data.levels import folded
 from jdl.data.pure import build
@@ -25,9 +23,9 @@ _FORMAT = {"format": "jdl schema", "version": 2}
 class Schema:
     """The columns of a table, and how its rows become arrays.
 
-    ``targets`` are what is predicted, none where the schema only describes a table (one may be given without a
-    tuple around it). ``rows`` counts the labelled rows it was inferred from; ``notes`` says what was left out
-    or is odd. Raises ``DataError`` where the parts contradict each other.
+    ``targets`` are what is predicted, none where the schema only describes a table (one may be given without
+    a tuple around it). ``rows`` counts the labelled rows it was inferred from; ``notes`` says what was left
+    out or is odd. Raises ``DataError`` where the parts contradict each other.
 
     >>> schema = Schema(Target("y", "classification", classes=("no", "yes")), numbers=(Number("age"),))
     >>> schema.encode(pl.DataFrame({"age": [39, None], "extra": ["a", "b"]}))["numbers"].tolist()
@@ -68,6 +66,11 @@ class Schema:
         return self.target.classes
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns that are used: numbers, categories, dates and texts, in this order."""
+        return (*self.numbers, *self.categories, *self.dates, *self.texts)
+
+    @property
     def cardinalities(self) -> tuple[int, ...]:
         """The number of codes of each category: its levels and slot 0."""
         return tuple(1 + len(category.levels) for category in self.categories)
@@ -82,18 +85,22 @@ class Schema:
         numbers = (part.name for part in self.numbers if part.format != PLAIN or part.true)
         dated = (part.name for part in self.dates if part.format)
         goals = (
-            part.name for part in self.targets if part.format != PLAIN or isinstance((*part.classes, 0)[0], str)
+            part.name
+            for part in self.targets
+            if part.format != PLAIN or isinstance((*part.classes, 0)[0], str)
         )
-        whole = (part.name for part in (*self.categories, *self.texts))
+        whole = (*(part.name for part in self.categories), *(part.name for part in self.texts))
         return (*whole, *numbers, *dated, *goals)
 
     def encode(self, frame: pl.DataFrame) -> dict[str, NDArray]:
-        """Code the rows, each part with as many columns as the schema has of its kind, and be it none:
+        """Code the rows as four arrays, each as wide as the schema has columns of its kind.
 
         * ``numbers`` float32 (n, p): NaN where missing or infinite
         * ``categories`` int32 (n, q): 0 where missing or unseen
-        * ``dates`` int32 (n, d, 2): the day since 1970-01-01 (``MISSING_DAY`` where missing) and the second of it
-        * ``texts`` int32 (n, t, ``WORDS``): ids of words and parts of words (see ``jdl.data.ngrams``), 0 behind them
+        * ``dates`` int32 (n, d, 2): the day since 1970-01-01 (``MISSING_DAY`` where missing) and the second
+          of it
+        * ``texts`` int32 (n, t, ``WORDS``): ids of words and parts of words (see ``jdl.data.ngrams``), 0
+          behind them
 
         Other columns are ignored. Raises ``DataError`` for a missing column and for a value that cannot be
         read, naming its row, what was found and what is needed.
@@ -101,7 +108,7 @@ class Schema:
         return encode.rows(self, frame)
 
     def encode_target(self, frame: pl.DataFrame) -> NDArray:
-        """Code the target: int32 class codes (n,), or float32 standardised numbers (n,); (n, k) where there are k.
+        """Code the target: int32 class codes (n,), or float32 standardised numbers (n,); (n, k) of k targets.
 
         Raises ``DataError`` for a missing value and for a class that is not in the schema.
         """
@@ -115,8 +122,8 @@ class Schema:
         """Turn outputs into what a user reads: ``prediction``, then ``probability_<class>`` for each class.
 
         The outputs are probabilities (n, classes), or a regression's standardised predictions (n,).
-        Predictions are the classes as they stood in the table, or numbers in the target's own units.
-        Of k targets the outputs are (n, k), of labels the probability of each one's second class, and the columns
+        Predictions are the classes as they stood in the table, or numbers in the target's own units. Of k
+        targets the outputs are (n, k), of labels the probability of each one's second class, and the columns
         are called ``prediction_<target>`` and, of labels, ``probability_<target>``.
         """
         return targets.decode(self, np.asarray(outputs))
@@ -124,8 +131,8 @@ class Schema:
     def describe(self) -> pl.DataFrame:
         """Say in a table, one row for each column, what it is and why.
 
-        Its columns: ``column``, ``kind`` (of its kinds, or ``target`` or ``dropped``), ``values`` (levels, or the
-        least and greatest value), ``missing`` and ``evidence``.
+        Its columns: ``column``, ``kind`` (of its kinds, or ``target`` or ``dropped``), ``values`` (levels, or
+        the least and greatest value), ``missing`` and ``evidence``.
         """
         from jdl.data.describe import describe
 
@@ -144,7 +151,7 @@ class Schema:
             raise DataError(f"schema: not JSON (line {error.lineno}: {error.msg}); write it again") from None
         found = {key: data.get(key) for key in _FORMAT} if isinstance(data, dict) else type(data).__name__
         if found != _FORMAT:
-            raise DataError(f"schema: found {found}, needs {_FORMAT}; it was written by another version or program: infer it again")
+            raise DataError(f"schema: found {found}, needs {_FORMAT}; infer it again")
         return build(cls, {key: value for key, value in data.items() if key not in _FORMAT}, "schema")
 
 
@@ -161,21 +168,24 @@ def _plain(part: Any) -> Any:
 
 
 def _check(schema: Schema) -> None:
-    columns = (*schema.numbers, *schema.categories, *schema.dates, *schema.texts, *schema.dropped)
-    _require_distinct([part.name for part in (*schema.targets, *columns)], "schema: column")
+    parts: list[Any] = [*schema.targets, *schema.columns, *schema.dropped]
+    _require_distinct([part.name for part in parts], "schema: column")
     for category in schema.categories:
         place = f"schema: column {category.name!r}: level"
         _require_distinct(category.levels, place)
         if category.ignore_case:
             _require_distinct(_folded(category.levels), f"{place} (its case ignored)")
-    for part in (*schema.targets, *schema.numbers):
+    read: tuple[Target | Number, ...] = (*schema.targets, *schema.numbers)
+    for part in read:
         if not (math.isfinite(part.offset) and 0 < part.scale < math.inf):
             raise DataError(
                 f"schema: column {part.name!r}: offset {part.offset} and scale {part.scale}; "
                 "needs finite numbers, the scale above 0"
             )
         if part.format.decimal == part.format.thousands:
-            raise DataError(f"schema: column {part.name!r}: decimal and thousands are both {part.format.decimal!r}")
+            raise DataError(
+                f"schema: column {part.name!r}: decimal and thousands are both {part.format.decimal!r}"
+            )
     for number in schema.numbers:
         if bool(number.true) != bool(number.false) or set(number.true) & set(number.false):
             raise DataError(
@@ -186,7 +196,9 @@ def _check(schema: Schema) -> None:
         _check_target(target)
     kinds = {bool(target.classes) for target in schema.targets}
     if len(schema.targets) > 1 and (len(kinds) > 1 or any(len(t.classes) > 2 for t in schema.targets)):
-        found = ", ".join(f"{t.name!r}: {f'{len(t.classes)} classes' if t.classes else t.task}" for t in schema.targets)
+        found = ", ".join(
+            f"{t.name!r}: {f'{len(t.classes)} classes' if t.classes else t.task}" for t in schema.targets
+        )
         raise DataError(f"schema: targets: {found}; several need to be all numbers, or all of two classes")
 
 

@@ -80,7 +80,9 @@ def _encoded(column: pl.Series, part: Target) -> NDArray:
     else:
         codes = pl.Series(range(len(part.classes)), dtype=pl.Int32)
         classes = pl.Series(part.classes, dtype=known.dtype)
-        coded = known.replace_strict(classes, codes, default=-1, return_dtype=pl.Int32).fill_null(-1).to_numpy()
+        coded = (
+            known.replace_strict(classes, codes, default=-1, return_dtype=pl.Int32).fill_null(-1).to_numpy()
+        )
     if (coded < 0).any():
         row = int((coded < 0).argmax())
         some = ", ".join(repr(value) for value in part.classes[:8]) + (", …" if len(part.classes) > 8 else "")

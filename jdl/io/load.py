@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from jdl import models, tree
-from jdl.data import DataError, Schema
+from jdl.data import WORDS, DataError, Schema
 from jdl.io import files
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
@@ -75,6 +75,8 @@ def _wanted(schema: Schema, recipe: Recipe) -> dict[str, Any]:
     row = {
         "numbers": jax.ShapeDtypeStruct((len(schema.numbers),), jnp.float32),
         "categories": jax.ShapeDtypeStruct((len(schema.categories),), jnp.int32),
+        "dates": jax.ShapeDtypeStruct((len(schema.dates), 2), jnp.int32),
+        "texts": jax.ShapeDtypeStruct((len(schema.texts), WORDS), jnp.int32),
     }
     rows = {name: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype) for name, leaf in row.items()}
     target = jax.ShapeDtypeStruct((1,), jnp.float32)
