@@ -85,7 +85,7 @@ def test_files_that_are_not_tables(capsys: pytest.CaptureFixture[str]) -> None:
     Path("ragged.csv").write_text("x,y\n1,2\n1,2,3\n")
     assert "ragged.csv: row 2 has 3 fields" in refused(capsys, "fit", "ragged.csv", "--target", "y")
     Path("folder.csv").mkdir()
-    assert "folder.csv: cannot be read" in refused(capsys, "fit", "folder.csv", "--target", "y")
+    assert "folder.csv: the folder holds no table" in refused(capsys, "fit", "folder.csv", "--target", "y")
     good().write_parquet("whole.parquet")
     content = Path("whole.parquet").read_bytes()
     Path("half.parquet").write_bytes(content[: len(content) // 2])

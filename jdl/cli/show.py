@@ -90,7 +90,7 @@ def _cell(value: Any) -> str:
 
 def _data(facts: Facts) -> None:
     rows, classes = facts["rows"], facts["classes"]
-    columns = len(facts["numbers"]) + len(facts["categories"])
+    columns = sum(len(facts[kind]) for kind in ("numbers", "categories", "dates", "texts"))
     lines = [
         ("rows", f"{rows['train']:,} to learn from, {rows['test']:,} held out for the scores"),
         ("columns", f"{columns}: {len(facts['numbers'])} numbers, {len(facts['categories'])} categories"),
@@ -115,6 +115,8 @@ def _shares(classes: dict[str, int]) -> str:
 def _columns(facts: Facts) -> None:
     rows = [(c["name"], c["kind"], c["missing"], "") for c in facts["numbers"]]
     rows += [(c["name"], f"{c['levels']:,} levels", c["missing"], "") for c in facts["categories"]]
+    rows += [(c["name"], c["kind"], c["missing"], "") for c in facts["dates"]]
+    rows += [(c["name"], "text", c["missing"], "") for c in facts["texts"]]
     rows += [(c["name"], "not used", 0, c["reason"]) for c in facts["dropped"]]
     table("columns, as inferred", ("name", "kind", "missing", ""), rows[:COLUMNS])
     if len(rows) > COLUMNS:

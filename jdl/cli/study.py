@@ -17,8 +17,8 @@ from jdl import models, nn, train
 from jdl.cli import scores
 from jdl.cli.show import status
 from jdl.data import Schema, holdout, infer_schema
-from jdl.data.encode import shown
-from jdl.data.schema import Task
+from jdl.data.columns import Task
+from jdl.data.targets import shown
 from jdl.io import Model, save
 from jdl.io.files import check_destination
 from jdl.train.log import progress
@@ -126,11 +126,13 @@ def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
         "reason": job.reason or schema.target.reason,
         "classes": {shown(name): int(n) for name, n in zip(schema.classes, counts, strict=True)},
         "rows": {"train": job.train.height, "test": job.test.height, "unlabelled": job.unlabelled},
-        "missing": sum(c.missing for c in schema.numbers) + sum(c.missing for c in schema.categories),
+        "missing": sum(c.missing for c in schema.columns),
         "numbers": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.numbers],
         "categories": [
             {"name": c.name, "levels": len(c.levels), "missing": c.missing} for c in schema.categories
         ],
+        "dates": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.dates],
+        "texts": [{"name": c.name, "missing": c.missing} for c in schema.texts],
         "dropped": [{"name": c.name, "reason": c.reason} for c in schema.dropped],
         "notes": list(schema.notes),
     }
@@ -139,7 +141,7 @@ def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
 def _fingerprint(job: Study, rows: dict[str, NDArray], target: NDArray) -> Facts:
     """Describe the training rows so that the same ones can be told again."""
     content = hashlib.sha256()
-    for values in (rows["numbers"], rows["categories"], target):
+    for values in (*(rows[name] for name in ("numbers", "categories", "dates", "texts")), target):
         content.update(np.ascontiguousarray(values).tobytes())
     return {"name": job.name, "rows": len(target), "seed": job.seed, "sha256": content.hexdigest()}
 

@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from jdl import models, tree
-from jdl.data import DataError, Schema
+from jdl.data import WORDS, DataError, Schema
 from jdl.io import files
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
@@ -76,7 +76,8 @@ def _stats(schema: Schema, recipe: Recipe, count: int) -> Any:
     """Give what the preparation learns from ``count`` rows, as shapes alone."""
     prepare = recipe.prepare
     assert prepare is not None
-    target = jax.ShapeDtypeStruct((count,), jnp.int32 if schema.task == "classification" else jnp.float32)
+    shape = (count,) if len(schema.targets) == 1 else (count, len(schema.targets))
+    target = jax.ShapeDtypeStruct(shape, jnp.int32 if schema.task == "classification" else jnp.float32)
     fit = lambda rows, target: prepare.fit(None, rows, target, None)
     return jax.eval_shape(fit, _rows(schema, count), target)
 
@@ -86,6 +87,8 @@ def _rows(schema: Schema, count: int) -> dict[str, Any]:
     return {
         "numbers": jax.ShapeDtypeStruct((count, len(schema.numbers)), jnp.float32),
         "categories": jax.ShapeDtypeStruct((count, len(schema.categories)), jnp.int32),
+        "dates": jax.ShapeDtypeStruct((count, len(schema.dates), 2), jnp.int32),
+        "texts": jax.ShapeDtypeStruct((count, len(schema.texts), WORDS), jnp.int32),
     }
 
 
