@@ -7,10 +7,12 @@ from jdl.models.linear import linear
 from jdl.models.members import mean_of_members, member_losses
 from jdl.models.mlp import mlp
 from jdl.models.mlp_plr import mlp_plr
+from jdl.models.modern_nca import modern_nca
 from jdl.models.realmlp import realmlp
 from jdl.models.recipe import DEFAULT, NETWORKS, check_network, defaults, recipe, tabular
 from jdl.models.resnet import resnet
-from jdl.models.tabm import tabm, tabm_mini
+from jdl.models.tabm import tabm
+from jdl.models.tabm_mini import tabm_mini
 
 __all__ = [
     "DEFAULT",
@@ -25,6 +27,7 @@ __all__ = [
     "member_losses",
     "mlp",
     "mlp_plr",
+    "modern_nca",
     "realmlp",
     "recipe",
     "resnet",

@@ -27,11 +27,11 @@ def dcn_v2(
     stacked: bool = False,
     dropout: Any = 0.0,
 ) -> Layer:
-    r"""Make a cross network and a deep one of one row ``{"numbers": (p,), "categories": (q,), "flat": (f,)}``.
+    r"""Make a cross network and a deep one of a row ``{"numbers": (p,), "categories": (q,), "flat": (f,)}``.
 
     The cross network is ``crosses`` layers ``nn.cross(rank=rank)`` of the row's vector :math:`x_0`, whose
-    categories ``levels`` lays out: :math:`x \leftarrow x_0 \odot (W x + b) + x`, polynomials of the columns of
-    degree up to ``crosses + 1``. The deep one is layers of ``widths`` rectified units with dropout (whose
+    categories ``levels`` lays out: :math:`x \leftarrow x_0 \odot (W x + b) + x`, polynomials of the columns
+    of degree up to ``crosses + 1``. The deep one is layers of ``widths`` rectified units with dropout (whose
     rate may be traced). They stand side by side, joined before the head; or, ``stacked``, the deep one
     reads what the cross network gives. Output ``(outputs,)``.
 

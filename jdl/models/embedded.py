@@ -62,7 +62,8 @@ def _of_pieces(width: int) -> Layer:
     def embedded(my: Scope, row: Row) -> Any:
         if "pieces" not in row:
             raise LayerError(
-                f"{my._where()}: the row has {', '.join(row)}, needs pieces: prepare it with features.piecewise"
+                f"{my._where()}: the row has {', '.join(row)}, needs pieces too: prepare it in pieces, "
+                "or embed its numbers another way"
             )
         return my.of(row["pieces"], row["numbers"])
 

@@ -36,11 +36,11 @@ def ft_transformer(
     ``blocks`` adds to them attention of ``heads``, then a feed-forward network of ``hidden`` units gated by
     rectifiers (default four thirds of ``width``), both of normalised tokens, but that the first attention
     sees them as they are. In the last block only CLS looks at the others; the output ``(outputs,)`` is
-    :math:`W\,\mathrm{relu}(\mathrm{norm}(\mathrm{CLS}))`. Rates, which may be traced: ``attention_dropout`` of
-    attention weights, ``dropout`` of hidden units, ``residual_dropout`` of both branches.
+    :math:`W\,\mathrm{relu}(\mathrm{norm}(\mathrm{CLS}))`. Rates, which may be traced: ``attention_dropout``
+    of attention weights, ``dropout`` of hidden units, ``residual_dropout`` of both branches.
 
-    Source: Gorishniy, Rubachev, Khrulkov and Babenko 2021, "Revisiting Deep Learning Models for Tabular Data",
-    https://arxiv.org/abs/2106.11959, section 3.3 (``FTTransformer`` of the package
+    Source: Gorishniy, Rubachev, Khrulkov and Babenko 2021, "Revisiting Deep Learning Models for Tabular
+    Data", https://arxiv.org/abs/2106.11959, section 3.3 (``FTTransformer`` of the package
     ``rtdl_revisiting_models``).
 
     >>> import jax, jax.numpy as jnp

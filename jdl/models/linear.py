@@ -22,8 +22,8 @@ LARGEST = 2**31  # codes of a category that is one-hot: all
 def linear(outputs: int, *, cardinalities: tuple[int, ...] = (), penalty: Any = 0.0) -> Layer:
     r"""Make an affine map of one row, its categories one-hot: :math:`y = x W + b`.
 
-    It begins at zero, and adds ``penalty`` (which may be traced) times :math:`\sum W^2` to the objective: that
-    is ridge regression with ``alpha = rows * penalty``, and logistic regression with
+    It begins at zero, and adds ``penalty`` (which may be traced) times :math:`\sum W^2` to the objective:
+    that is ridge regression with ``alpha = rows * penalty``, and logistic regression with
     ``C = 1 / (2 * rows * penalty)``, as scikit-learn calls them. For a target standardised by
     ``with_target`` the penalty is in its units: of the mean over outputs of :math:`\sigma^2 \sum W^2`.
 

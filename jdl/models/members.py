@@ -25,7 +25,8 @@ def mean_of_members(task: str) -> Callable[[Any], Any]:
     r"""Make ``f(outputs)`` that takes members' outputs ``(k, m)`` to one prediction ``(m,)``.
 
     Numbers (``"regression"``) are averaged; of ``"classification"`` and ``"multilabel"`` the probabilities
-    are: :math:`\log \frac1k \sum_i \mathrm{softmax}(z_i)`, and the logit of :math:`\frac1k \sum_i \sigma(z_i)`.
+    are: :math:`\log \frac1k \sum_i \mathrm{softmax}(z_i)`, and the logit of
+    :math:`\frac1k \sum_i \sigma(z_i)`.
 
     >>> print(mean_of_members("regression")(jnp.array([[1.0], [3.0]])))
     [2.]

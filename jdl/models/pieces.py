@@ -14,8 +14,8 @@ def with_pieces(prepare: Prepare, bins: int) -> Prepare:
 
     .. math:: e_{jt} = \mathrm{clip}((x_j - q_{j,t-1}) / (q_{jt} - q_{j,t-1}), 0, 1)
 
-    with :math:`q_{jt}` the quantile of level :math:`t / \mathrm{bins}` of column j in the training rows. A bin
-    without width, between equal quantiles, is 0.
+    with :math:`q_{jt}` the quantile of level :math:`t / \mathrm{bins}` of column j in the training rows. A
+    bin without width, between equal quantiles, is 0.
 
     Source: Gorishniy, Rubachev and Babenko 2022, https://arxiv.org/abs/2203.05556, equation 1.
 

@@ -37,8 +37,9 @@ def resnet(
     :math:`W\,\mathrm{relu}(\mathrm{norm}(x))`, of ``outputs``. ``dropout`` is the rate within a block,
     ``residual_dropout`` that of its branch; both may be traced.
 
-    Source: Gorishniy, Rubachev, Khrulkov and Babenko 2021, "Revisiting Deep Learning Models for Tabular Data",
-    https://arxiv.org/abs/2106.11959, section 3.2 (``ResNet`` of the package ``rtdl_revisiting_models``).
+    Source: Gorishniy, Rubachev, Khrulkov and Babenko 2021, "Revisiting Deep Learning Models for Tabular
+    Data", https://arxiv.org/abs/2106.11959, section 3.2 (``ResNet`` of the package
+    ``rtdl_revisiting_models``).
 
     >>> import jax, jax.numpy as jnp
     >>> from jdl import models
@@ -49,16 +50,11 @@ def resnet(
     ((5,), (16, 8))
     """
     dense = lambda n: nn.dense(n, init=UNIFORM)
+    ends = {"enter": dense(width), "norm": nn.batch_norm(), "head": dense(outputs)}
     block = _block(dense(hidden or 2 * width), dense(width), dropping(dropout), dropping(residual_dropout))
     layers = {f"block_{i}": block for i in range(blocks)}
 
-    @nn.layer(
-        categories=levels(cardinalities),
-        enter=dense(width),
-        **layers,
-        norm=nn.batch_norm(),
-        head=dense(outputs),
-    )
+    @nn.layer(categories=levels(cardinalities), **ends, **layers)
     def resnet(my: Scope, row: Row) -> Any:
         x = my.enter(vector(row, my.categories(row["categories"])))
         for name in layers:

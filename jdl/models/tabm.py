@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
-from jdl import nn
+from jdl import features, nn
 from jdl.models.embedded import embedded
 from jdl.models.levels import level_chunks, levels
 from jdl.models.members import mean_of_members, member_losses
@@ -13,7 +13,6 @@ from jdl.models.row import Row, flat
 from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
 from jdl.nn.attention import dropping
 from jdl.nn.layer import Layer, Scope
-from jdl.nn.members import by_chunk
 from jdl.train.recipe import Recipe
 
 if TYPE_CHECKING:  # readers of tables are not needed to train on one
@@ -42,10 +41,10 @@ def tabm(
     (``mean_of_members``).
 
     The row is ``{"numbers": (p,), "categories": (q,), "flat": (f,)}`` and, for ``numbers="pieces"``,
-    ``"pieces": (p, bins)``. ``numbers`` says how each is embedded, in ``embedding`` numbers: one of
-    ``"pieces"``, ``"linear"``, ``"periodic"`` (with ``frequencies``, ``lowest`` and ``highest``), ``"plain"``.
-    Categories are laid out by ``levels``. The members begin apart by the first factors alone, drawn by
-    ``start``, one for each column's embedding (default: normal, and random signs for plain numbers); all
+    ``"pieces": (p, bins)``. ``numbers`` says how each is embedded, in ``embedding`` numbers: ``"pieces"``,
+    ``"linear"``, ``"periodic"`` (with ``frequencies``, ``lowest`` and ``highest``) or ``"plain"``. Categories
+    are laid out by ``levels``. The members begin apart by the first factors alone, drawn by ``start``, one for
+    each column's embedding (default: normal, and random signs for plain numbers); all
     others begin at one. ``dropout``, ``lowest`` and ``highest`` may be traced.
 
     Source: Gorishniy, Kotelnikov and Babenko 2025, "TabM: Advancing Tabular Deep Learning with
@@ -59,76 +58,37 @@ def tabm(
     >>> net(params, row).shape, params["block_0"]["w"].shape, params["block_0"]["r"].shape
     ((4, 5), (23, 8), (4, 23))
     """
-    first = nn.batch_ensemble(width, members, r=_start(start, numbers), s=nn.init.ones)
+    first = nn.batch_ensemble(width, members, r=beginning(start, numbers), s=nn.init.ones)
     later = nn.batch_ensemble(width, members, r=nn.init.ones, s=nn.init.ones)
     layers = {f"block_{i}": later if i else first for i in range(blocks)}
 
-    @nn.layer(**_inputs(numbers, embedding, cardinalities, waves), **layers, **_rest(outputs, dropout))
+    @nn.layer(**inputs(numbers, embedding, cardinalities, waves), **layers, **rest(outputs, dropout))
     def tabm(my: Scope, row: Row) -> Any:
-        x, chunks = _vector(my, row, cardinalities)
+        x, chunks = laid_out(my, row, cardinalities)
         for i in range(blocks):
             x = getattr(my, f"block_{i}")(x, chunks=None if i else chunks)
-            x = _dropped(my, jnp.maximum(x, 0.0))
+            x = dropped(my, jnp.maximum(x, 0.0))
         return my.head(x)
 
     return tabm
 
 
-@nn.constructor
-def tabm_mini(
-    outputs: int,
-    width: int = 256,
-    blocks: int = 2,
-    members: int = 16,
-    *,
-    cardinalities: tuple[int, ...] = (),
-    dropout: Any = 0.1,
-    numbers: str = "pieces",
-    embedding: int = 16,
-    start: Any = None,
-    **waves: Any,
-) -> Layer:
-    """Make a ``tabm`` whose members differ by the first factors and the head alone.
-
-    The blocks are ``nn.dense(width)``, the same for all members. The rest is as in ``tabm``.
-
-    Source: TabM-mini of https://arxiv.org/abs/2410.24210, and its package ``tabm``.
-
-    >>> import jax, jax.numpy as jnp
-    >>> from jdl import models
-    >>> row = {"numbers": jnp.zeros(2), "categories": jnp.array([1]), "flat": jnp.zeros(3)}
-    >>> net = models.tabm_mini(5, 8, members=4, cardinalities=(6,), numbers="linear", embedding=7)
-    >>> params, _ = net.init(jax.random.key(0), row)
-    >>> net(params, row).shape, params["block_0"]["w"].shape, params["r"].shape
-    ((4, 5), (23, 8), (4, 23))
-    """
-    block = nn.dense(width, init=nn.init.variance_scaling(1 / 3, "fan_in", "uniform"))
-    layers = {f"block_{i}": block for i in range(blocks)}
-
-    @nn.layer(**_inputs(numbers, embedding, cardinalities, waves), **layers, **_rest(outputs, dropout))
-    def tabm_mini(my: Scope, row: Row) -> Any:
-        x, chunks = _vector(my, row, cardinalities)
-        x = x * my.param("r", (members, x.size), by_chunk(_start(start, numbers), chunks))
-        for i in range(blocks):
-            x = _dropped(my, jnp.maximum(getattr(my, f"block_{i}")(x), 0.0))
-        return my.head(x)
-
-    return tabm_mini
-
-
-def _start(start: Any, numbers: str) -> Any:
+def beginning(start: Any, numbers: str) -> Any:
+    """Give how the first factors begin."""
     return start or (nn.init.random_signs if numbers == "plain" else nn.init.normal())
 
 
-def _inputs(way: str, width: int, cardinalities: tuple[int, ...], waves: dict[str, Any]) -> dict[str, Layer]:
+def inputs(way: str, width: int, cardinalities: tuple[int, ...], waves: dict[str, Any]) -> dict[str, Layer]:
+    """Give the parts that read a row."""
     return {"numbers": embedded(way, width, **waves), "categories": levels(cardinalities)}
 
 
-def _rest(outputs: int, dropout: Any) -> dict[str, Layer]:
+def rest(outputs: int, dropout: Any) -> dict[str, Layer]:
+    """Give the head and, where something is ever dropped, ``drop``."""
     return {"head": nn.linear_ensemble(outputs), **dropping(dropout)}
 
 
-def _vector(my: Scope, row: Row, cardinalities: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
+def laid_out(my: Scope, row: Row, cardinalities: tuple[int, ...]) -> tuple[Any, tuple[int, ...]]:
     """Lay the row out as one vector, and tell how many numbers each column has in it."""
     numbers, others = my.numbers(row), flat(row)
     x = jnp.concatenate([numbers.reshape(-1), my.categories(row["categories"]), others])
@@ -136,7 +96,8 @@ def _vector(my: Scope, row: Row, cardinalities: tuple[int, ...]) -> tuple[Any, t
     return x, (*[width] * p, *level_chunks(cardinalities), *[1] * others.size)
 
 
-def _dropped(my: Scope, x: Any) -> Any:
+def dropped(my: Scope, x: Any) -> Any:
+    """Drop hidden units, where there is a rate."""
     return my.drop(x) if "drop" in my._layer.parts else x
 
 
@@ -158,9 +119,10 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
 
 
 def recipe(schema: "Schema", hyper: Hyper, network: Any = tabm) -> Recipe:
-    """Make the recipe of a ``tabm``, or of another ``network`` of its arguments, with numbers in pieces."""
-    from jdl import features
+    """Make the recipe of a ``tabm``, or of another ``network`` of its arguments, with numbers in pieces.
 
+    AdamW, the learning rate falling to 0; biases and the embeddings of numbers are not decayed.
+    """
     about = task(schema)
     names = ("width", "blocks", "members", "dropout", "embedding")
     net = network(about.outputs, cardinalities=schema.cardinalities, **{name: hyper[name] for name in names})

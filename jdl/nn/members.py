@@ -22,10 +22,10 @@ def batch_ensemble(
     Input ``(members, n)``, one vector a member, or ``(n,)``, the same for all; output ``(members, width)``.
     Parameters: ``w`` ``(n, width)``, shared, drawn by ``init`` (default uniform within
     :math:`\pm 1 / \sqrt{n}`); ``r`` ``(members, n)`` and ``s`` ``(members, width)``, drawn by ``r`` and ``s``
-    (default ``init.random_signs``); with ``bias`` ``b`` ``(members, width)``, drawn as ``w`` by default, equal
-    for all members. All members of all examples of a batch are the rows of one matrix product. Keyword input
-    ``chunks``, the lengths of parts of ``n`` such as the columns' embeddings: each begins with one factor
-    in ``r``, so that it is scaled as a whole.
+    (default ``init.random_signs``); with ``bias`` ``b`` ``(members, width)``, drawn within the same bounds
+    once for all members. All members of all examples of a batch are the rows of one matrix product. Keyword
+    input ``chunks``, the lengths of parts of ``n`` such as the columns' embeddings: each begins with one
+    factor in ``r``, so that it is scaled as a whole.
 
     Sources: Wen, Tran and Ba 2020, https://arxiv.org/abs/2002.06715, equation 5; Gorishniy, Kotelnikov and
     Babenko 2025, https://arxiv.org/abs/2410.24210, for the beginning (``LinearBatchEnsemble`` of the package

@@ -97,8 +97,8 @@ def feature_tokens(width: int, cardinalities: tuple[int, ...] = ()) -> Layer:
     each number, a vector of each code plus the column's own; the others together are one token more, an
     affine map. p, q and f may be 0.
 
-    Parameters: ``cls`` ``(width,)``, ``w`` and ``b`` ``(p, width)``, ``table/w`` (all codes, width), ``column``
-    ``(q, width)``, ``flat_w`` ``(f, width)`` and ``flat_b`` ``(width,)``, all uniform within
+    Parameters: ``cls`` ``(width,)``, ``w`` and ``b`` ``(p, width)``, ``table/w`` ``(all codes, width)``,
+    ``column`` ``(q, width)``, ``flat_w`` ``(f, width)`` and ``flat_b`` ``(width,)``, all uniform within
     :math:`\pm 1 / \sqrt{\mathrm{width}}`, ``flat_w`` within :math:`\pm 1 / \sqrt{f}`.
 
     Source: Gorishniy, Rubachev, Khrulkov and Babenko 2021, https://arxiv.org/abs/2106.11959, section 3.3

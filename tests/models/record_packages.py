@@ -3,14 +3,13 @@
     pip install torch==2.13.0 tabm==0.0.3 rtdl_num_embeddings==0.0.12 rtdl_revisiting_models==0.0.2
     python tests/models/record_packages.py
 
-writes ``packages.safetensors`` beside this file: of each tiny network its inputs, its weights by the package's
-names, and its outputs in prediction, in float32. The packages are imported where they are used: the tests
-import this file, and have none of them.
+writes ``packages.safetensors`` beside this file: of each tiny network its inputs, its weights by the
+package's names, and its outputs in prediction, in float32. The packages are imported where they are used:
+the tests import this file, and have none of them.
 """
 
 import warnings
 from pathlib import Path
-
 from typing import Any
 
 import numpy as np
