@@ -57,7 +57,9 @@ def case(name, make, numbers, categories, classes=None):
     rng = np.random.default_rng(len(name))
     frame = table(rng, numbers, categories)
     count = len(frame)
-    target = rng.normal(size=count).astype("float32") if classes is None else rng.integers(classes, size=count)
+    target = (
+        rng.normal(size=count).astype("float32") if classes is None else rng.integers(classes, size=count)
+    )
     drawn = {kind: [] for kind in ("order", "weight", "index", "share")}
     begun = {}
 
@@ -73,7 +75,9 @@ def case(name, make, numbers, categories, classes=None):
         mock.patch.object(torch, "randint", recording(torch.randint, drawn["index"])),
         mock.patch.object(exponential, "sample", recording(exponential.sample, drawn["share"])),
         mock.patch.object(TabNNModule, "on_fit_start", keep_parameters),
-        mock.patch.object(ModelCheckpointCallback, "restore", lambda self, module: None),  # keep the last epoch
+        mock.patch.object(
+            ModelCheckpointCallback, "restore", lambda self, module: None
+        ),  # keep the last epoch
     ):
         estimator = make(**SETTINGS)
         estimator.fit(frame, target, val_idxs=np.arange(ROWS, count))
@@ -107,7 +111,9 @@ def table(rng, numbers, categories):
 
 def prepared(module, rows):
     """Give the rows as they enter the network: robust numbers, and one-hot columns robust too."""
-    inputs = module.creator.static_model.forward_ds(rows.split_xy()[0] if "y" in rows.tensors else rows).tensors
+    inputs = module.creator.static_model.forward_ds(
+        rows.split_xy()[0] if "y" in rows.tensors else rows
+    ).tensors
     inputs = {name: value[None] for name, value in inputs.items()}
     numbers, categories = module.model.tfms[0].layers
     out = {}
