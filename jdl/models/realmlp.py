@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdl import features, losses, metrics, nn, optim
+from jdl.features import Prepare
 from jdl.models.few_levels import with_few_levels
 from jdl.models.start import start_from_rows
 from jdl.models.target import in_units_of_target, with_target
@@ -15,6 +16,7 @@ from jdl.train.recipe import Recipe
 if TYPE_CHECKING:  # readers of tables are not needed to train on one
     from jdl.data.schema import Schema
 
+NETWORK = ("activation", "dropout", "embedding", "frequencies", "sigma", "level_width")
 ACTIVATIONS = {"mish": nn.mish, "relu": nn.relu, "selu": nn.selu, "silu": nn.silu}
 
 
@@ -130,34 +132,57 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
     embeddings. Weights and biases begin as ``start_from_rows`` says. The best epoch is that of the highest
     accuracy or the lowest squared error; a predicted number stays within the training rows' range.
     """
-    regression = schema.task == "regression"
-    outputs = 1 if regression else len(schema.classes)
-    steps = hyper["epochs"] * -(-hyper["rows"] // hyper["batch_size"])
     sizes = features.cardinalities(schema)
     prepare = with_few_levels(features.table(schema, numbers=features.robust()), sizes, hyper["one_hot"])
-    arguments = ("activation", "dropout", "embedding", "frequencies", "sigma", "level_width")
-    net = realmlp(
-        outputs,
-        tuple(hyper["widths"]),
-        cardinalities=tuple(size for size in sizes if size > hyper["one_hot"]),
-        steps=steps,
-        **{name: hyper[name] for name in arguments},
-    )
+    cardinalities = tuple(size for size in sizes if size > hyper["one_hot"])
+    if schema.task == "regression":
+        return regression(prepare, cardinalities, hyper)
+    return classification(prepare, cardinalities, len(schema.classes), hyper)
 
-    def cross_entropy(logits: Any, target: Any) -> Any:
+
+def classification(
+    prepare: Prepare, cardinalities: tuple[int, ...], classes: int, hyper: dict[str, Any]
+) -> Recipe:
+    """Make the recipe of ``classes`` from prepared rows, whose categories have these ``cardinalities``."""
+    net, steps = network(classes, cardinalities, hyper)
+
+    def loss(logits: Any, target: Any) -> Any:
         return losses.cross_entropy(logits, target, label_smoothing=hyper["label_smoothing"])
 
     return Recipe(
-        in_units_of_target(net, clamp=True) if regression else net,
-        losses.squared_error if regression else cross_entropy,
+        net,
+        loss,
         optimizer(hyper, steps),
         hyper["batch_size"],
         hyper["epochs"],
-        prepare=with_target(prepare, limits=True) if regression else prepare,
-        metrics={"r2": metrics.r2()} if regression else {"accuracy": metrics.accuracy()},
-        monitor="loss" if regression else "accuracy",
-        start=start_from_rows(net, ("net",) if regression else ()),
+        prepare=prepare,
+        metrics={"accuracy": metrics.accuracy()},
+        monitor="accuracy",
+        start=start_from_rows(net),
     )
+
+
+def regression(prepare: Prepare, cardinalities: tuple[int, ...], hyper: dict[str, Any]) -> Recipe:
+    """Make the recipe of a number from prepared rows, whose categories have these ``cardinalities``."""
+    net, steps = network(1, cardinalities, hyper)
+    return Recipe(
+        in_units_of_target(net, clamp=True),
+        losses.squared_error,
+        optimizer(hyper, steps),
+        hyper["batch_size"],
+        hyper["epochs"],
+        prepare=with_target(prepare, limits=True),
+        metrics={"r2": metrics.r2()},
+        start=start_from_rows(net, ("net",)),
+    )
+
+
+def network(outputs: int, cardinalities: tuple[int, ...], hyper: dict[str, Any]) -> tuple[Layer, int]:
+    """Give the network of the hyper-parameters, and the steps of its training."""
+    steps = hyper["epochs"] * -(-hyper["rows"] // hyper["batch_size"])
+    own = {name: hyper[name] for name in NETWORK}
+    net = realmlp(outputs, tuple(hyper["widths"]), cardinalities=cardinalities, steps=steps, **own)
+    return net, steps
 
 
 def optimizer(hyper: dict[str, Any], steps: Any) -> Any:

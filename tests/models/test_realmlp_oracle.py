@@ -24,6 +24,7 @@ from jdl.tree import items
 KEPT = load_file(Path(__file__).with_name("realmlp.safetensors"))
 ROWS, BATCH, EPOCHS = 48, 16, 2  # of training; four more were held out
 SIZES = {"mixed classes": (3, 13, 5), "categories": (3, 13, 5), "numbers": (), "mixed numbers": (13, 3)}
+STATE = {"body": {name: {"step": np.int32(0)} for name in ("fading_dropout", "fading_dropout_1")}}
 DENSE = ("first_layer/layer-0", "middle_layer/layer-1", "last_layer/layer-2")
 
 
@@ -96,46 +97,45 @@ def standardised(case: Case) -> tuple[np.ndarray, float, float]:
 
 
 def test_predictions(case: Case) -> None:
-    params, state = ours(case.kept, "trained"), case.net.init(jax.random.key(0), first(case.rows))[1]
-    found, _ = batched(case.net)(params, state, case.rows)
+    found, _ = jax.jit(batched(case.net))(ours(case.kept, "trained"), STATE, case.rows)
     if case.regression:
         target, (_, mean, std) = case.kept["target"][:ROWS], standardised(case)
         found = np.clip(found * std + mean, target.min(), target.max())
     np.testing.assert_allclose(found, case.kept["output"], atol=1e-5, rtol=1e-5)
 
 
-def first(rows: dict) -> dict:
-    return {name: value[0] for name, value in rows.items()}
-
-
-def test_parameters_have_the_same_paths(case: Case) -> None:
-    params, _ = case.net.init(jax.random.key(0), first(case.rows))
-    found = {path: leaf.shape for path, leaf in items(params)}
+def test_parameters_have_the_same_shapes(case: Case) -> None:
+    specs = case.net.specs({name: value[0] for name, value in case.rows.items()})
+    found = {path: spec.shape for path, spec in specs["params"].items()}
     assert found == {path: leaf.shape for path, leaf in items(ours(case.kept, "begun"))}
 
 
 def test_start_with_the_same_draws(case: Case) -> None:
     begun = ours(case.kept, "begun")
-    rows = {name: value[:ROWS] for name, value in case.rows.items()}
-    x, _ = batched(case.net.parts["features"])(begun["features"], {}, rows)
-    dense = iter(range(3))
-    for name, part in case.net.parts["body"].parts.items():
-        own = begun["body"].get(name, {})
-        if kind(part) != "ntk_dense":
-            x, _ = batched(part)(own, {"step": jnp.int32(0)}, x)
-            continue
-        i = next(dense)
-        weight, index, share = (case.kept[f"drawn/{i}/{what}"] for what in ("weight", "index", "share"))
-        weight = weight if i else weight[feature_order(case.kept)]
-        made, x = dense_from_rows({"w": weight}, x, jnp.ones(ROWS), index, share)
-        for entry in ("w", "b"):
-            np.testing.assert_allclose(made[entry], own[entry], atol=1e-5, rtol=1e-5)
+    drawn = [[case.kept[f"drawn/{i}/{what}"] for what in ("weight", "index", "share")] for i in range(3)]
+    drawn[0][0] = drawn[0][0][feature_order(case.kept)]
+
+    @jax.jit
+    def found(drawn: list) -> list:
+        rows = {name: value[:ROWS] for name, value in case.rows.items()}
+        x, _ = batched(case.net.parts["features"])(begun["features"], {}, rows)
+        made, left = {}, iter(drawn)
+        for name, part in case.net.parts["body"].parts.items():
+            if kind(part) == "ntk_dense":
+                weight, index, share = next(left)
+                made[name], x = dense_from_rows({"w": weight}, x, jnp.ones(ROWS), index, share)
+            else:
+                x, _ = batched(part)(begun["body"].get(name, {}), STATE["body"].get(name, {}), x)
+        return made
+
+    for name, made in found(drawn).items():
+        for entry, value in made.items():
+            np.testing.assert_allclose(value, begun["body"][name][entry], atol=1e-5, rtol=1e-5)
 
 
 def test_six_steps_of_training(case: Case) -> None:
     target, _, _ = standardised(case)
     begun = ours(case.kept, "begun")
-    _, state = case.net.init(jax.random.key(0), first(case.rows))
     hyper = {
         "learning_rate": 0.2 if case.regression else 0.04,
         "weight_decay": 0.02,
@@ -148,7 +148,7 @@ def test_six_steps_of_training(case: Case) -> None:
     smooth = lambda logits, target: losses.cross_entropy(logits, target, label_smoothing=0.1)
     loss = losses.squared_error if case.regression else smooth
     recipe = Recipe(case.net, loss, optimizer(hyper, EPOCHS * ROWS // BATCH), BATCH, EPOCHS)
-    train = start(recipe, begun, state, jax.random.key(0))
+    train = start(recipe, begun, STATE, jax.random.key(0))
     one = jax.jit(lambda train, batch: step(recipe, train, batch)[0])
     for chosen in case.kept["order"].reshape(-1, BATCH):
         batch = jax.tree.map(lambda leaf: leaf[chosen], {"x": case.rows, "y": target})  # noqa: B023
@@ -166,8 +166,13 @@ def test_few_levels_are_robust_columns(case: Case) -> None:
         tuple(int(size) for size in codes.max(0) + 1) if codes.size else (),
     )
     rows = {**empty, "categories": codes}
-    stats = prepare.fit(None, jax.tree.map(lambda leaf: leaf[:ROWS], rows), None, None)
-    found = jax.vmap(lambda row: prepare.apply(stats, row))(rows)
+
+    @jax.jit
+    def made(rows: dict) -> dict:
+        stats = prepare.fit(None, jax.tree.map(lambda leaf: leaf[:ROWS], rows), None, None)
+        return jax.vmap(lambda row: prepare.apply(stats, row))(rows)
+
+    found = made(rows)
     np.testing.assert_allclose(found["flat"], case.kept["prepared/flat"], atol=1e-6)
     np.testing.assert_array_equal(found["categories"], case.rows["categories"])
 
@@ -175,4 +180,4 @@ def test_few_levels_are_robust_columns(case: Case) -> None:
 def test_schedules() -> None:
     steps = np.arange(101)
     for name, schedule in (("coslog4", optim.coslog), ("flat_cos", optim.flat_cosine)):
-        np.testing.assert_allclose(schedule(1.0, 100)(steps), KEPT[name], atol=2e-6)
+        np.testing.assert_allclose(jax.jit(schedule(1.0, 100))(steps), KEPT[name], atol=2e-6)
