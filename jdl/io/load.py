@@ -69,7 +69,7 @@ def _hyper(found: Mapping[str, Any], schema: Schema, network: str) -> dict[str, 
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(type(part) is int and part > 0 for part in value)
-    return isinstance(value, str) or math.isfinite(value)
+    return value is None or isinstance(value, str) or math.isfinite(value)
 
 
 def _stats(schema: Schema, recipe: Recipe, count: int) -> Any:

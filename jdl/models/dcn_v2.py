@@ -85,7 +85,7 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     net = dcn_v2(
         about.outputs,
         tuple(hyper["widths"]),
-        cardinalities=schema.cardinalities,
+        cardinalities=features.cardinalities(schema),
         **{name: hyper[name] for name in ("crosses", "rank", "stacked", "dropout")},
     )
     return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)

@@ -110,7 +110,7 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     about = task(schema)
     names = ("width", "blocks", "heads", "attention_dropout", "dropout", "residual_dropout")
     net = ft_transformer(
-        about.outputs, cardinalities=schema.cardinalities, **{name: hyper[name] for name in names}
+        about.outputs, cardinalities=features.cardinalities(schema), **{name: hyper[name] for name in names}
     )
     decay = {"*/b": 0.0, "*norm*/*": 0.0, "*tokens/*": 0.0}
     return assembled(about, net, features.table(schema), cosine_adamw(hyper, decay), hyper)

@@ -143,7 +143,7 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     names = ("width", "sampled", "temperature", "embedding", "frequencies", "lowest", "highest")
     net = modern_nca(
         about.outputs,
-        cardinalities=schema.cardinalities,
+        cardinalities=features.cardinalities(schema),
         classes=about.name == "classification",
         **{name: hyper[name] for name in names},
     )

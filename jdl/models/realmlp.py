@@ -133,7 +133,8 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
     accuracy or the lowest squared error; a predicted number stays within the training rows' range.
     """
     sizes = features.cardinalities(schema)
-    prepare = with_few_levels(features.table(schema, numbers=features.robust()), sizes, hyper["one_hot"])
+    numbers = features.chain(features.robust(), features.impute_constant(0.0))
+    prepare = with_few_levels(features.table(schema, numbers=numbers), sizes, hyper["one_hot"])
     cardinalities = tuple(size for size in sizes if size > hyper["one_hot"])
     if schema.task == "regression":
         return regression(prepare, cardinalities, hyper)

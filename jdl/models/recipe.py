@@ -24,6 +24,7 @@ NETWORKS = (
     "tabm_mini",
     "ft_transformer",
     "dcn_v2",
+    "modern_nca",
 )
 DEFAULT = "mlp_plr"
 
