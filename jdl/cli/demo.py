@@ -5,6 +5,7 @@ import argparse
 from jdl import datasets
 from jdl.cli.show import report
 from jdl.cli.study import Study, study
+from jdl.data import infer_schema
 
 
 def run(options: argparse.Namespace) -> None:
@@ -12,5 +13,5 @@ def run(options: argparse.Namespace) -> None:
     train, test = datasets.adult()
     title = "Adult: does a person of the 1994 census earn more than $50,000 a year? (UCI, CC BY 4.0)"
     asked = options.out, options.seed, options.epochs, options.model
-    job = Study("adult", title, train, test, "income", None, *asked)
+    job = Study("adult", title, train, test, infer_schema(train, "income"), *asked)
     report(study(job), as_json=options.json)

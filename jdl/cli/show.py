@@ -90,10 +90,11 @@ def _cell(value: Any) -> str:
 
 def _data(facts: Facts) -> None:
     rows, classes = facts["rows"], facts["classes"]
-    columns = sum(len(facts[kind]) for kind in ("numbers", "categories", "dates", "texts"))
+    parts = {kind: len(facts[kind]) for kind in ("numbers", "categories", "dates", "texts")}
+    columns, named = sum(parts.values()), ", ".join(f"{n} {kind}" for kind, n in parts.items() if n)
     lines = [
         ("rows", f"{rows['train']:,} to learn from, {rows['test']:,} held out for the scores"),
-        ("columns", f"{columns}: {len(facts['numbers'])} numbers, {len(facts['categories'])} categories"),
+        ("columns", f"{columns}: {named}"),
         ("missing", f"{facts['missing']:,} of {rows['train'] * columns:,} cells"),
         ("target", f"{facts['target']}: {facts['task']} ({facts['reason']})"),
     ]

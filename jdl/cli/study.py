@@ -16,8 +16,7 @@ import jdl
 from jdl import models, nn, train
 from jdl.cli import scores
 from jdl.cli.show import status
-from jdl.data import Schema, holdout, infer_schema
-from jdl.data.columns import Task
+from jdl.data import Schema, holdout
 from jdl.data.targets import shown
 from jdl.io import Model, save
 from jdl.io.files import check_destination
@@ -35,8 +34,7 @@ class Study(NamedTuple):
     title: str
     train: pl.DataFrame
     test: pl.DataFrame
-    target: str
-    task: Task | None
+    schema: Schema
     out: Path
     seed: int
     epochs: int | None
@@ -50,7 +48,7 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
     began = time.perf_counter()
     models.check_network(job.network or models.DEFAULT)
     check_destination(job.out)  # before the work, not after it
-    schema = infer_schema(job.train, job.target, job.task)
+    schema = job.schema
     rows, target = schema.encode(job.train), schema.encode_target(job.train)
     yield "data", _data(job, schema, target)
 
@@ -103,28 +101,30 @@ def _scores(job: Study, model: Model, data: Facts) -> Facts:
     began = time.perf_counter()
     outputs = model.predict_rows(rows)
     seconds = time.perf_counter() - began
+    two = schema.task == "classification" and len(schema.classes) == 2
     constant, simple = ("mean", "ridge") if schema.task == "regression" else ("majority", "logistic")
     contenders = {
         "jdl": outputs,
-        simple: scores.linear(model, data["x"], data["y"], rows),
+        simple: scores.linear(schema, data["x"], data["y"], rows),
         constant: scores.without_model(schema, data["y"], len(target)),
     }
     return {
         "rows": len(target),
-        "positive": shown(schema.classes[1]) if len(schema.classes) == 2 else None,
+        "positive": shown(schema.classes[1]) if two else None,
         "of": {name: scores.score(schema, found, target) for name, found in contenders.items()},
         "predict_seconds": round(seconds, 2),
     }
 
 
 def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
-    counts: Any = np.bincount(target, minlength=len(schema.classes)) if schema.classes else []
+    classes = schema.classes if schema.task == "classification" else ()
+    counts: Any = np.bincount(target, minlength=len(classes)) if classes else []
     return {
         "title": job.title,
-        "target": job.target,
+        "target": ", ".join(part.name for part in schema.targets),
         "task": schema.task,
         "reason": job.reason or schema.target.reason,
-        "classes": {shown(name): int(n) for name, n in zip(schema.classes, counts, strict=True)},
+        "classes": {shown(name): int(n) for name, n in zip(classes, counts, strict=True)},
         "rows": {"train": job.train.height, "test": job.test.height, "unlabelled": job.unlabelled},
         "missing": sum(c.missing for c in schema.columns),
         "numbers": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.numbers],

@@ -78,8 +78,8 @@ def _stats(schema: Schema, recipe: Recipe, count: int) -> Any:
     assert prepare is not None
     shape = (count,) if len(schema.targets) == 1 else (count, len(schema.targets))
     target = jax.ShapeDtypeStruct(shape, jnp.int32 if schema.task == "classification" else jnp.float32)
-    fit = lambda rows, target: prepare.fit(None, rows, target, None)
-    return jax.eval_shape(fit, _rows(schema, count), target)
+    fit = lambda key, rows, target: prepare.fit(key, rows, target, None)
+    return jax.eval_shape(fit, jax.random.key(0), _rows(schema, count), target)
 
 
 def _rows(schema: Schema, count: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def with_few_levels(prepare: Prepare, cardinalities: tuple[int, ...], most: int 
         z = z / jnp.sqrt(1 + (z / LIMIT) ** 2)
         return {**made, "categories": codes[many], "flat": jnp.concatenate([made["flat"], z])}
 
-    return Prepare(fit, apply)
+    return Prepare(fit, apply, folds=prepare.folds, each_step=prepare.each_step)
 
 
 def columns(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,11 +71,11 @@ def robust(values: np.ndarray, counts: jax.Array) -> tuple[jax.Array, jax.Array]
     last = jnp.sum(counts, 1, keepdims=True) - 1.0
 
     def quantile(q: float) -> jax.Array:  # with a straight line between two rows, as NumPy's
-        return values[:, 0] + jnp.sum(steps * jnp.clip(q * last - below + 1.0, 0.0, 1.0), 1)
+        return jnp.asarray(values[:, 0]) + jnp.sum(steps * jnp.clip(q * last - below + 1.0, 0.0, 1.0), 1)
 
     spread = quantile(0.75) - quantile(0.25)
     there = counts > 0
     high = jnp.max(jnp.asarray(values), 1, where=there, initial=-jnp.inf)
     low = jnp.min(jnp.asarray(values), 1, where=there, initial=jnp.inf)
     spread = jnp.where(spread > 0, spread, 0.5 * (high - low))
-    return quantile(0.5), jnp.where(spread > 0, 1.0 / jnp.where(spread > 0, spread, 1.0), 0.0)
+    return jnp.asarray(quantile(0.5)), jnp.where(spread > 0, 1.0 / jnp.where(spread > 0, spread, 1.0), 0.0)

@@ -39,7 +39,7 @@ def with_pieces(prepare: Prepare, bins: int) -> Prepare:
         place = (made["numbers"][:, None] - low) / jnp.where(width > 0, width, 1.0)
         return made | {"pieces": jnp.where(width > 0, jnp.clip(place, 0.0, 1.0), 0.0)}
 
-    return Prepare(fit, apply)
+    return Prepare(fit, apply, folds=prepare.folds, each_step=prepare.each_step)
 
 
 def _edges(column: Any, weight: Any, bins: int) -> Any:

@@ -36,7 +36,7 @@ def task(schema: "Schema") -> Task:
     """
     targets = getattr(schema, "targets", (schema.target,))
     if schema.task == "regression":
-        return Task("regression", len(targets), losses.squared_error, {"r2": metrics.r2()})
+        return Task("regression", len(targets), losses.squared_error, {"r2": metrics.r2(outputs=len(targets))})
     if schema.task == "multilabel":
         return Task("multilabel", len(targets), losses.binary_cross_entropy, {})
     classes = len(schema.classes)
@@ -48,7 +48,7 @@ def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hy
     """Put a recipe together; a number's target is standardised by the training rows, inside the run."""
     if about.name == "regression":
         network, prepare = in_units_of_target(network), with_target(prepare)
-    parts = {"loss": about.loss, "metrics": about.metrics} | others
+    parts: dict[str, Any] = {"loss": about.loss, "metrics": about.metrics} | others
     return Recipe(
         network,
         optimizer=optimizer,
