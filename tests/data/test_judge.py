@@ -143,9 +143,7 @@ def test_time_zones_are_written_in_utc() -> None:
 
 
 def test_days_in_order_tell_the_month() -> None:
-    days = [dt.date(2024, 2, 1) + dt.timedelta(30 * (i // 12)) for i in range(0)] or [
-        dt.date(2024, month, day) for month in range(1, 13) for day in range(1, 13)
-    ]
+    days = [dt.date(2024, month, day) for month in range(1, 13) for day in range(1, 13)]
     found = judge(pl.Series("x", [f"{day:%d/%m/%Y}" for day in days]))
     assert found.format == "%d/%m/%Y"
     assert "fits as well; the rows are in order in the one taken" in found.evidence
@@ -187,26 +185,9 @@ def test_times_durations_and_booleans_in_text(texts: list[str], kind: str, value
 
 @pytest.mark.parametrize(
     "null",
-    [
-        "",
-        " ",
-        "NA",
-        "n/a",
-        "-",
-        "--",
-        "?",
-        ".",
-        "null",
-        "None",
-        "nil",
-        "#N/A",
-        "#DIV/0!",
-        "NaN",
-        "missing",
-        None,
-    ],
+    ["", " ", "NA", "n/a", "-", "--", "?", ".", "null", "None", "nil", "#N/A", "#DIV/0!", "NaN", "missing"],
 )
-def test_spellings_of_missing(null: str | None) -> None:
+def test_spellings_of_missing(null: str) -> None:
     for values, kind in [(["1", "2"], Number), (["a", "b"], Category), (["2024-01-01", "2024-01-02"], Date)]:
         found = judged([*values, null])
         assert isinstance(found, kind)
@@ -306,6 +287,10 @@ def test_huge_whole_numbers_keep_their_differences() -> None:
 
 # Properties.
 
+FORMS = ["%d.%m.%Y", "%Y-%m-%d", "%m/%d/%Y", "%d %b %Y", "%B %d, %Y", "%Y%m%d", "%d/%m/%Y %H:%M:%S"]
+CELLS = ["1", "2,5", "1.234", "(4)", "5 kg", "$3", "007", "yes", "no", "NA", "unknown", "10:30", "1h"]
+CELLS += ["2024-01-31", "01/02/24", "31.1.2024", "2024-01-31 10:00"]
+
 forms = st.builds(
     lambda decimal, thousands, unit: Format(decimal, thousands if thousands != decimal else "", unit),
     st.sampled_from([".", ","]),
@@ -315,7 +300,7 @@ forms = st.builds(
 
 
 @given(forms, st.lists(st.integers(-(10**9), 10**9), min_size=3, max_size=20))
-@settings(max_examples=60)
+@settings(max_examples=25, deadline=None)
 def test_numbers_come_back_however_they_are_written(form: Format, cents: list[int]) -> None:
     def written(number: int) -> str:
         text = f"{number / 100:,.2f}".translate({ord(","): form.thousands, ord("."): form.decimal})
@@ -324,9 +309,8 @@ def test_numbers_come_back_however_they_are_written(form: Format, cents: list[in
     texts = [written(number) for number in (*cents, 123456789, 5)]
     found = judge(pl.Series("x", texts))
     assert isinstance(found, Number)
-    values = infer_schema(pl.DataFrame({"x": texts})).numbers[0]
-    assert values.low == pytest.approx(min(*cents, 5) / 100)
-    assert values.high == pytest.approx(max(*cents, 123456789) / 100)
+    assert found.low == pytest.approx(min(*cents, 5) / 100)
+    assert found.high == pytest.approx(max(*cents, 123456789) / 100)
 
 
 @given(
@@ -335,7 +319,7 @@ def test_numbers_come_back_however_they_are_written(form: Format, cents: list[in
     ),
     st.lists(st.datetimes(dt.datetime(1901, 1, 1), dt.datetime(2099, 1, 1)), min_size=2, max_size=20),
 )
-@settings(max_examples=60)
+@settings(max_examples=25, deadline=None)
 def test_dates_come_back_however_they_are_written(form: str, moments: list[dt.datetime]) -> None:
     moments = [moment.replace(microsecond=0) for moment in (*moments, dt.datetime(2001, 1, 31, 1, 2, 3))]
     frame = pl.DataFrame({"x": [moment.strftime(form) for moment in moments]})
@@ -352,14 +336,30 @@ def test_dates_come_back_however_they_are_written(form: str, moments: list[dt.da
 cells = st.one_of(
     st.none(),
     st.sampled_from(
-        ["1", "2,5", "1.234", "yes", "no", "NA", "2024-01-31", "01/02/24", "10:30", "5 kg", "$3", "007"]
+        [
+            "1",
+            "2,5",
+            "1.234",
+            "yes",
+            "no",
+            "NA",
+            "2024-01-31",
+            "01/02/24",
+            "10:30",
+            "5 kg",
+            "$3",
+            "007",
+            "(4)",
+            "unknown",
+            "1h",
+        ]
     ),
     st.text(max_size=6),
 )
 
 
 @given(st.lists(st.tuples(cells, cells), min_size=1, max_size=25))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_any_table_is_judged_coded_and_read_back(rows: list[tuple]) -> None:
     frame = read_table({"a": [row[0] for row in rows], "b": [row[1] for row in rows]})
     schema = infer_schema(frame)
@@ -377,7 +377,7 @@ def test_any_table_is_judged_coded_and_read_back(rows: list[tuple]) -> None:
 
 
 @given(st.lists(cells, min_size=1, max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_order_of_rows_changes_nothing_but_the_evidence(values: list) -> None:
     first = judge(pl.Series("x", values, dtype=pl.String))
     second = judge(pl.Series("x", values[::-1], dtype=pl.String))

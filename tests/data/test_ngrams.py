@@ -6,6 +6,7 @@ import zlib
 
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,14 +41,14 @@ def test_ids_are_as_documented() -> None:
     np.testing.assert_array_equal(found, [plainly(text) for text in [*texts, None]])
 
 
-def test_a_text_has_the_same_ids_in_any_table(monkeypatch: object) -> None:
+def test_a_text_has_the_same_ids_in_any_table() -> None:
     texts = [f"row {i} of some" for i in range(70)]
     together = ngrams.ids(pl.Series(texts))
     assert not ngrams.ids(pl.Series([], dtype=pl.String)).any()
     np.testing.assert_array_equal(together[33:34], ngrams.ids(pl.Series(texts[33:34])))
 
 
-def test_texts_in_several_chunks(monkeypatch) -> None:
+def test_texts_in_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = pl.Series([f"row {i} of some" for i in range(70)])
     want = ngrams.ids(texts)
     monkeypatch.setattr(ngrams, "_CHUNK", 16)
@@ -61,7 +62,7 @@ def test_a_known_value() -> None:
 
 
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=5))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_ids_of_any_text(texts: list[str]) -> None:
     found = ngrams.ids(pl.Series(texts))
     assert (found >= 0).all()
