@@ -171,6 +171,7 @@ def test_whole_numbers_that_are_days() -> None:
         (["Yes", "no", "YES "], "boolean", [1, 0, 1]),
         (["t", "f"], "boolean", [1, 0]),
         (["ja", "Nein"], "boolean", [1, 0]),
+        (["TRUE", "no", "1", "0", "Y"], "boolean", [1, 0, 1, 0, 1]),
         (["oui", "non"], "boolean", [1, 0]),
         (["on", "off"], "boolean", [1, 0]),
         (["S\u00ed", "no"], "boolean", [1, 0]),
@@ -250,6 +251,7 @@ def test_identifiers(what: str) -> None:
 
 def test_keys_that_recur_are_levels() -> None:
     assert len(judged(KEYS["UUIDs"][:5]).levels) == 5
+    assert isinstance(judged([0, 1], "yes_no"), Number)
     by_name = judged([17, 4, 17, 9], "customer_id")
     assert by_name.levels == ("17", "4", "9")
     frame = pl.DataFrame({"customer_id": [17.0, None, 4.0]})
