@@ -2,7 +2,9 @@
 
 import polars as pl
 
-_SPELLINGS = (
+Spelled = tuple[tuple[str, ...], tuple[str, ...]]
+
+_SPELLINGS: tuple[Spelled, ...] = (
     (("true", "t"), ("false", "f")),
     (("yes", "y"), ("no", "n")),
     (("on",), ("off",)),
@@ -16,9 +18,7 @@ _SPELLINGS = (
     (("verdadero",), ("falso",)),
 )
 
-_ENGLISH = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
-
-Spelled = tuple[tuple[str, ...], tuple[str, ...]]
+_ENGLISH: Spelled = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 
 
 def find(texts: list[str]) -> Spelled | None:

@@ -255,8 +255,8 @@ def test_keys_that_recur_are_levels() -> None:
     by_name = judged([17, 4, 17, 9], "customer_id")
     assert by_name.levels == ("17", "4", "9")
     frame = pl.DataFrame({"customer_id": [17.0, None, 4.0]})
-    schema = infer_schema(pl.DataFrame({"customer_id": [17, 4] * 20}))
-    assert schema.encode(frame)["categories"][:, 0].tolist() == [1, 0, 2]
+    schema = infer_schema(pl.DataFrame({"customer_id": [17, 4, 9] * 20}))
+    assert schema.encode(frame)["categories"][:, 0].tolist() == [1, 0, 2]  # of "17", "4", "9"
 
 
 def test_free_text_is_text() -> None:
