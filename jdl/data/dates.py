@@ -156,7 +156,9 @@ def _strictly(text: pl.Series, format: str) -> pl.Series:
 
 
 def _iso(text: pl.Series) -> pl.Series:
-    spaced = text.str.replace("T", " ", literal=True).str.replace(r" ?(?:Z|UTC)$", "+0000")
+    spaced = text.str.replace("T", " ", literal=True)
+    if spaced.str.contains(r"(?:Z|UTC)$").any():
+        spaced = spaced.str.replace(r" ?(?:Z|UTC)$", "+0000")
     readers: list[Callable[[pl.Series], pl.Series]] = [
         lambda s: s.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         *(
@@ -166,8 +168,11 @@ def _iso(text: pl.Series) -> pl.Series:
             for f in ("%H:%M:%S%.f", "%H:%M", "%H:%M:%S%.f%z", "%H:%M%z", "%H:%M:%S%.f %z")
         ),
     ]
-    values = pl.Series(text.name, [None] * len(text), pl.Datetime("us"))
-    for reader in readers:
+    some = spaced.drop_nulls()
+    if len(some) and ":" in some[0]:
+        readers.append(readers.pop(0))  # mostly date-times, not dates
+    values = _likely(readers[0](spaced))
+    for reader in readers[1:]:
         left = (values.is_null() & spaced.is_not_null()).arg_true()
         if not len(left):
             break

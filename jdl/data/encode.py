@@ -1,5 +1,6 @@
 """Rows to arrays, as a schema says."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from jdl.data.schema import Schema
 
 _LARGEST = float(np.finfo(np.float32).max)
+_TRIED = 10_000  # rows by which it is told whether texts recur
 _DAY = 86_400_000_000  # microseconds
 
 
@@ -83,7 +85,7 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
         dtype = column.dtype
     if dtype == pl.String:
         column = without(column, date.nulls)
-        moments = dates.parse(column, date.format)
+        moments = by_distinct(column, lambda text: dates.parse(text, date.format))
         require_read(column, moments, _needs(date))
     elif dtype == pl.Null or dtype in (pl.Date, pl.Datetime):
         moments = column
@@ -112,6 +114,16 @@ def as_text(column: pl.Series) -> pl.Series:
 def without(column: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
     """Make further texts missing."""
     return column.set(column.is_in(nulls).fill_null(False), None) if nulls else column
+
+
+def by_distinct(column: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Read each text once where many rows share them."""
+    first = column.head(_TRIED)
+    if len(column) <= _TRIED or 2 * first.n_unique() > len(first):
+        return read(column)
+    distinct = column.drop_nulls().unique()
+    values = read(distinct)
+    return column.replace_strict(distinct, values, default=None, return_dtype=values.dtype)
 
 
 def require_read(column: pl.Series, values: pl.Series, needed: str) -> None:
@@ -145,11 +157,11 @@ def _read(column: pl.Series, number: Number) -> pl.Series:
     """Read text as the number says."""
     column = without(column, number.nulls)
     if number.kind == "number":
-        values = numerals.parse(column, number.format)
+        values = by_distinct(column, lambda text: numerals.parse(text, number.format))
     elif number.kind == "boolean":
-        values = truth.parse(column, number.true, number.false)
+        values = by_distinct(column, lambda text: truth.parse(text, number.true, number.false))
     else:
-        values = clock.parse(column, number.kind)
+        values = by_distinct(column, lambda text: clock.parse(text, number.kind))
     require_read(column, values, _needs(number))
     return values
 

@@ -36,6 +36,7 @@ def from_arrow(table: pa.Table, place: str) -> pl.DataFrame:
     require_distinct(table.column_names, place)
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
+    frame.columns = table.column_names  # an empty name, as of an index that pandas has written, is kept
     return frame
 
 

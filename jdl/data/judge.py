@@ -100,6 +100,8 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
     if not _KEY.search(name) or column.null_count() > missing or present < FEW_ROWS:
         return None
     texts = as_text(column).drop_nulls().unique()
+    if len(texts) <= 2:  # a flag, whatever its name
+        return None
     if 10 * len(texts) >= 9 * present:
         return Dropped(
             name, f"identifier: {len(texts)} different whole numbers in {present} rows, by its name a key"

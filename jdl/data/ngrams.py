@@ -11,7 +11,9 @@ count. The ids are the lower 31 bits of the CRC-32 (as in zlib, PNG and gzip) of
 An id of 0 is written 1. Of equal ids the first stays; of the rest the first ``WORDS`` stay, and 0 fills up.
 """
 
+import os
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -36,16 +38,14 @@ def ids(text: pl.Series) -> NDArray[np.int32]:
     >>> row[:3] == [zlib.crc32(part) & 0x7FFFFFFF for part in (b"big", b"dog", b"big dog")]
     True
     """
-    out = np.zeros((len(text), WORDS), np.int32)
-    words: dict[str, int] = {}
-    table: list[tuple[int, int, int, tuple[int, ...]]] = []
-    for first in range(0, len(text), _CHUNK):
-        chunk = text.slice(first, _CHUNK)
-        out[first : first + _CHUNK] = _chunk(chunk, words, table)
-    return out
+    chunks = [text.slice(first, _CHUNK) for first in range(0, len(text), _CHUNK)]
+    if len(chunks) < 2:
+        return _chunk(text)
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        return np.concatenate(list(pool.map(_chunk, chunks)))
 
 
-def _chunk(text: pl.Series, known: dict, table: list) -> NDArray[np.int32]:
+def _chunk(text: pl.Series) -> NDArray[np.int32]:
     lists = text.str.to_lowercase().str.extract_all(r"[\p{L}\p{M}\p{N}]+").list.head(_MOST_WORDS)
     lengths = lists.list.len().fill_null(0).to_numpy().astype(np.int64)
     words = lists.explode().drop_nulls()
@@ -53,14 +53,8 @@ def _chunk(text: pl.Series, known: dict, table: list) -> NDArray[np.int32]:
     if not len(words):
         return out
     distinct = words.unique(maintain_order=True)
-    for word in distinct:
-        if word not in known:
-            known[word] = len(table)
-            table.append(_parts(word))
-    places = pl.Series([known[word] for word in distinct], dtype=pl.Int64)
-    at = words.replace_strict(distinct, places, return_dtype=pl.Int64).to_numpy()
-    used, at = np.unique(at, return_inverse=True)
-    vocabulary = [table[i] for i in used]
+    at = words.replace_strict(distinct, pl.Series(range(len(distinct))), return_dtype=pl.Int64).to_numpy()
+    vocabulary = [_parts(word) for word in distinct]
     rows = np.repeat(np.arange(len(text)), lengths)
     crc, follow, size = (np.array([entry[i] for entry in vocabulary], np.int64) for i in range(3))
     inner = rows[1:] == rows[:-1]
@@ -119,6 +113,7 @@ def _counts(keys: Ints) -> Ints:
     return np.bincount(keys >> 47, minlength=_CHUNK)
 
 
+@lru_cache(maxsize=1 << 15)
 def _parts(word: str) -> tuple[int, int, int, tuple[int, ...]]:
     """Give a word's CRC, that of it after a blank, its length in bytes, and the ids of its parts."""
     code = word.encode()

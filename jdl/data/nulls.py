@@ -3,12 +3,9 @@
 import polars as pl
 
 _WORDS = ("na", "n/a", "#n/a", "n.a.", "nan", "null", "nil", "none", "missing", "<na>", "(null)")
-_SIGNS = (
-    "",
-    "#N/A N/A",
-    *("?", "-", "--", "---", ".", "..", "\u2013", "\u2014", "#DIV/0!", "NaN", "NaT", "-NaN", "-nan"),
-)
-NULLS = (*_SIGNS, *(case(word) for word in _WORDS for case in (str, str.upper, str.capitalize)))
+_SIGNS = ("", "?", "-", "--", "---", ".", "..", "\u2013", "\u2014")
+_CODES = ("#DIV/0!", "#N/A N/A", "NaN", "NaT", "-NaN", "-nan")
+NULLS = (*_SIGNS, *_CODES, *(case(word) for word in _WORDS for case in (str, str.upper, str.capitalize)))
 """What stands for a missing value in text of any column, whatever the blanks around it."""
 
 _MARKERS = frozenset(

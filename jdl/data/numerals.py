@@ -82,21 +82,27 @@ def normal(text: pl.Series) -> pl.Series:
     if text.str.contains(r"[^\x20-\x7e]").any():
         text = text.str.replace_all(r"[\u2212\u2010-\u2013\uFE63\uFF0D]", "-")
         text = text.str.replace_all(r"[\u2018\u2019\u02BC\u00B4\u2032`]", "'").str.replace_all(r"\s+", " ")
-    text = text.str.replace(r"^([^(]*)\((.*\d.*)\)$", "-${1}${2}")
-    return text.str.replace(r"^((?:[^+-].*)?\d.*?)\s*-$", "-${1}")
+    if text.str.contains("(", literal=True).any():
+        text = text.str.replace(r"^([^(]*)\((.*\d.*)\)$", "-${1}${2}")
+    if text.str.ends_with("-").any():
+        text = text.str.replace(r"^((?:[^+-].*)?\d.*?)\s*-$", "-${1}")
+    return text
 
 
 def _parsed(text: pl.Series, format: Format, is_normal: bool = False) -> pl.Series:
     text = text if is_normal else normal(text)
-    parts = text.str.extract_groups(_pattern(format)).struct.unnest()
-    body = parts["body"]
+    fits = text.str.contains(_pattern(format))
+    body = text.set(~fits, None)
+    if format.units:
+        units = sorted(map(re.escape, format.units), key=len, reverse=True)
+        body = body.str.replace_all(rf"(?i:{'|'.join(units)})| ", "")
+    elif format.thousands != " ":
+        body = body.str.replace_all(" ", "", literal=True)
     if format.thousands:
         body = body.str.replace_all(format.thousands, "", literal=True)
     if format.decimal == ",":
         body = body.str.replace(",", ".", literal=True)
-    if not len(body):
-        return pl.Series(text.name, [], pl.Float64)
-    return (parts["before"] + parts["after"] + body).cast(pl.Float64, strict=False)
+    return body.cast(pl.Float64, strict=False)
 
 
 def _pattern(format: Format) -> str:
@@ -107,7 +113,7 @@ def _pattern(format: Format) -> str:
         whole = rf"[1-9]\d{{0,2}}{lakh}|\d+"
     body = rf"(?:(?:{whole})(?:{decimal}\d*)?|{decimal}\d+){_EXPONENT}"
     unit = rf"(?i:{'|'.join(map(re.escape, format.units))})?" if format.units else ""
-    return rf"^(?P<before>[+-]?) ?{unit} ?(?P<after>[+-]?) ?(?P<body>{body}) ?{unit}$"
+    return rf"^(?:[+-] ?)?{unit} ?(?:[+-] ?)?(?:{body}) ?{unit}$"
 
 
 def _units(texts: pl.Series) -> tuple[str, ...]:
@@ -121,7 +127,7 @@ def _units(texts: pl.Series) -> tuple[str, ...]:
     units = first.fill_null(last).filter(fits)
     kinds = {unit.lower().rstrip(".") for unit in units.drop_nulls()}
     one = len({kind.removesuffix("s") for kind in kinds}) == 1
-    if not one or both.any():
+    if not one or both.any() or "e" in kinds:  # which is that of an exponent
         return ()
     spelled = tuple(sorted({unit.lower() for unit in units.drop_nulls()}))
     optional = all(re.fullmatch(r"\W+", unit) for unit in spelled)  # a currency's sign or % may be left out

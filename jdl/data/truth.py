@@ -2,7 +2,9 @@
 
 import polars as pl
 
-_SPELLINGS = (
+Spelled = tuple[tuple[str, ...], tuple[str, ...]]
+
+_SPELLINGS: tuple[Spelled, ...] = (
     (("true", "t"), ("false", "f")),
     (("yes", "y"), ("no", "n")),
     (("on",), ("off",)),
@@ -16,11 +18,13 @@ _SPELLINGS = (
     (("verdadero",), ("falso",)),
 )
 
-Spelled = tuple[tuple[str, ...], tuple[str, ...]]
+_ENGLISH: Spelled = ("true", "t", "yes", "y", "on", "1"), ("false", "f", "no", "n", "off", "0")
 
 
 def find(texts: list[str]) -> Spelled | None:
-    """Give the spellings (true, false) of a language in which all texts are, both sides among them.
+    """Give the spellings (true, false) in which all texts are, both sides among them.
+
+    They are a pair of one language, or, where a whole word stands on each side, any in English and 0 and 1.
 
     >>> find(["Y", "no", "N"])
     (('yes', 'y'), ('no', 'n'))
@@ -29,7 +33,10 @@ def find(texts: list[str]) -> Spelled | None:
     for true, false in _SPELLINGS:
         if found <= {*true, *false} and found & set(true) and found & set(false):
             return true, false
-    return None
+    words = {text for text in found if len(text) > 1}
+    true, false = _ENGLISH
+    mixed = found <= {*true, *false} and words & set(true) and words & set(false)
+    return _ENGLISH if mixed else None
 
 
 def parse(text: pl.Series, true: tuple[str, ...], false: tuple[str, ...]) -> pl.Series:

@@ -69,6 +69,13 @@ def test_quoted_separators_newlines_and_byte_order_mark(tmp_path: Path) -> None:
     assert read_table(path).to_dict(as_series=False) == {"a;b;c;d": ["x,\ny"], "e": [1]}
 
 
+def test_an_index_that_pandas_has_written(tmp_path: Path) -> None:
+    FRAME.to_pandas().to_csv(tmp_path / "t.csv")
+    table = read_table(tmp_path / "t.csv")
+    assert table.columns == ["", "age", "work", "pay"]
+    assert table[""].to_list() == [0, 1, 2]
+
+
 def test_a_caller_s_frame_is_left_as_it_was() -> None:
     frame = pl.DataFrame({"s": [" a", "?"]})
     read_table(frame)
