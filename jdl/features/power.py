@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jdl.features import sample
 from jdl.features.moments import mean_and_std, moments_of
 from jdl.features.numbers import scaled
-from jdl.features.prepare import Prepare, from_summary
+from jdl.features.prepare import Prepare, from_summary, weights
 
 Stats = dict[str, jax.Array]
 
@@ -35,16 +35,16 @@ def power() -> Prepare:
     """
 
     def finish(part: sample.Sample) -> Stats:
-        there = (part.weight > 0)[:, None] & ~jnp.isnan(part.rows)
+        there = ~jnp.isnan(part.rows)
+        mass = weights(len(part.rows), part.weight, part.rows.dtype)
         rows = jnp.where(there, part.rows, 0.0)
-        weight = jnp.where(there, part.weight[:, None], 0.0)
+        weight = jnp.where(there, mass[:, None], 0.0)
         powers = jax.vmap(_most_likely, in_axes=1)(rows, weight)
         bent = jnp.where(there, jax.vmap(_bent, in_axes=(0, None))(rows, powers), jnp.nan)
-        mean, std = mean_and_std(moments_of(bent, part.weight))
-        varies = jnp.min(part.rows, 0, where=there, initial=jnp.inf) < jnp.max(
-            part.rows, 0, where=there, initial=-jnp.inf
-        )
-        return {"power": powers, "center": mean, "scale": jnp.where(varies, std, 0.0)}
+        mean, std = mean_and_std(moments_of(bent, mass))
+        low = jnp.min(part.rows, 0, where=there, initial=jnp.inf)
+        high = jnp.max(part.rows, 0, where=there, initial=-jnp.inf)
+        return {"power": powers, "center": mean, "scale": jnp.where(low < high, std, 0.0)}
 
     def apply(stats: Stats, row: jax.Array, fold: Any = None, key: Any = None) -> jax.Array:
         whole = jnp.where(jnp.isfinite(row), row, 0.0)

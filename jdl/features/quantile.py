@@ -8,7 +8,7 @@ import numpy as np
 
 from jdl.features import sample
 from jdl.features.moments import capped, mean_and_std, moments_of
-from jdl.features.prepare import Prepare, from_summary
+from jdl.features.prepare import Prepare, from_summary, weights
 
 Stats = dict[str, jax.Array]
 
@@ -95,7 +95,7 @@ def _is_zero(noise: Any) -> bool:
 
 def _noise(part: sample.Sample) -> jax.Array:
     """Give normal noise of each column's standard deviation, which depends on the rows' draws alone."""
-    _, std = mean_and_std(moments_of(part.rows, part.weight))
+    _, std = mean_and_std(moments_of(part.rows, weights(len(part.rows), part.weight, part.rows.dtype)))
     key = jax.random.key(1)
     normal = lambda draw: jax.random.normal(jax.random.fold_in(key, draw), std.shape, std.dtype)
     return std * jax.vmap(normal)(part.draw)

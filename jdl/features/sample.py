@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jdl.features.moments import capped
-from jdl.features.prepare import Summary, draws, weights
+from jdl.features.prepare import Summary, draws
 
 ROWS = 2**15
 """Rows in a sample. A quantile of so many is off by a share of at most 0.3 % of the rows (one sigma)."""
@@ -16,10 +16,13 @@ _LAST = np.uint32(2**32 - 1)
 
 
 class Sample(NamedTuple):
-    """Rows in the order of the table, with their draws; one of weight zero holds NaN alone."""
+    """Rows in the order of the table, with their draws, and their weights unless all are ones.
+
+    A row of weight zero may be among them where there are too few others; it holds no value that counts.
+    """
 
     draw: jax.Array  # (n,) uint32
-    weight: jax.Array  # (n,)
+    weight: jax.Array | None  # (n,)
     rows: jax.Array  # (n, p)
 
 
@@ -36,15 +39,18 @@ class Sorted(NamedTuple):
 
 def sample_of(key: Any, rows: jax.Array, weight: Any, first: Any = 0, most: int = ROWS) -> Sample:
     """Take the ``most`` rows of the smallest draws among those of weight above zero; all of few rows."""
-    mass = weights(len(rows), weight, rows.dtype)
-    counts = mass > 0
-    draw = jnp.where(counts, draws(key, "sample", len(rows), first), _LAST)
-    return _smallest(Sample(draw, jnp.where(counts, mass, 0), capped(rows)), most)
+    draw = draws(key, "sample", len(rows), first)
+    if weight is None:
+        return _smallest(Sample(draw, None, capped(rows)), most)
+    counts = weight > 0
+    mass = jnp.where(counts, weight, 0).astype(rows.dtype)
+    kept = jnp.where(counts[:, None], capped(rows), jnp.nan)
+    return _smallest(Sample(jnp.where(counts, draw, _LAST), mass, kept), most)
 
 
 def merge(left: Sample, right: Sample, most: int = ROWS) -> Sample:
     """Join the samples of neighbouring parts: the same rows as of both at once."""
-    return _smallest(Sample(*(jnp.concatenate(pair) for pair in zip(left, right, strict=True))), most)
+    return _smallest(jax.tree.map(lambda *pair: jnp.concatenate(pair), left, right), most)
 
 
 def summary(finish: Any, most: int = ROWS) -> Summary:
@@ -58,9 +64,13 @@ def summary(finish: Any, most: int = ROWS) -> Summary:
 
 def sort(sample: Sample) -> Sorted:
     """Sort each column by value, those that count first."""
-    counts = (sample.weight > 0)[:, None] & ~jnp.isnan(sample.rows)
-    values = jnp.where(counts, sample.rows, jnp.inf).T
-    mass = jnp.where(counts, sample.weight[:, None], 0).T
+    counts = ~jnp.isnan(sample.rows).T
+    values = jnp.where(counts, sample.rows.T, jnp.inf)
+    if sample.weight is None:
+        whole = counts.sum(1, keepdims=True)
+        upto = jnp.minimum(jnp.arange(1, 1 + values.shape[1]), whole).astype(values.dtype)
+        return Sorted(_sorted(values), upto, jnp.ones((), values.dtype))
+    mass = jnp.where(counts, sample.weight, 0)
     values, mass = jax.lax.sort((values, mass), dimension=1, num_keys=1, is_stable=True)
     lightest = jnp.min(sample.weight, where=sample.weight > 0, initial=1.0)
     return Sorted(values, jnp.cumsum(mass, 1), lightest)
@@ -103,4 +113,12 @@ def _smallest(sample: Sample, most: int) -> Sample:
     below, at = draw < bound, draw == bound
     kept = below | (at & (jnp.cumsum(at) <= most - jnp.sum(below)))
     places = jnp.searchsorted(jnp.cumsum(kept), jnp.arange(1, most + 1))
-    return Sample(*(part[places] for part in sample))
+    return jax.tree.map(lambda part: part[places], sample)
+
+
+def _sorted(values: jax.Array) -> jax.Array:
+    """Sort the last axis as integers of the same order, on a CPU four times as fast as floats."""
+    width = jnp.iinfo(jnp.int32 if values.dtype == jnp.float32 else jnp.int64)
+    flip = lambda bits: bits ^ ((bits >> (width.bits - 1)) & width.max)
+    bits = flip(jax.lax.bitcast_convert_type(values, width.dtype))
+    return jax.lax.bitcast_convert_type(flip(jax.lax.sort(bits, is_stable=False)), values.dtype)
