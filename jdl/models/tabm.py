@@ -43,9 +43,9 @@ def tabm(
     The row is ``{"numbers": (p,), "categories": (q,), "flat": (f,)}`` and, for ``numbers="pieces"``,
     ``"pieces": (p, bins)``. ``numbers`` says how each is embedded, in ``embedding`` numbers: ``"pieces"``,
     ``"linear"``, ``"periodic"`` (with ``frequencies``, ``lowest`` and ``highest``) or ``"plain"``. Categories
-    are laid out by ``levels``. The members begin apart by the first factors alone, drawn by ``start``, one for
-    each column's embedding (default: normal, and random signs for plain numbers); all
-    others begin at one. ``dropout``, ``lowest`` and ``highest`` may be traced.
+    are laid out by ``levels``. The members begin apart by the first factors alone, drawn by ``start``, one
+    for each column's embedding (default: normal, and random signs for plain numbers); all others begin at
+    one. ``dropout``, ``lowest`` and ``highest`` may be traced.
 
     Source: Gorishniy, Kotelnikov and Babenko 2025, "TabM: Advancing Tabular Deep Learning with
     Parameter-Efficient Ensembling", https://arxiv.org/abs/2410.24210, and its package ``tabm``.

@@ -1,4 +1,4 @@
-"""TabM-mini: an ensemble of networks of a table's rows that differ in the first factors and the head alone."""
+"""TabM-mini: an ensemble of networks of a table's rows, apart in the first factors and the head alone."""
 
 from typing import TYPE_CHECKING, Any
 

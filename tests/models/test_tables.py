@@ -82,7 +82,7 @@ def test_pieces_are_places_among_quantiles() -> None:
     found = prepare.apply(stats, {"numbers": jnp.array([stats["edges"][0, 2], 1.0])})["pieces"]
     np.testing.assert_array_equal(found[0], [1, 1, 0, 0])
     assert found[1].sum() == 1  # the one bin of two values that has a width
-    with pytest.raises(nn.LayerError, match="the row has numbers, categories, flat, needs pieces"):
+    with pytest.raises(nn.LayerError, match="the row has .* needs pieces too"):
         row = {key: value for key, value in ROW.items() if key != "pieces"}
         models.tabm(1, cardinalities=CARDINALITIES).init(jax.random.key(0), row)
 
