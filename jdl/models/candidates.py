@@ -50,7 +50,7 @@ def with_candidates(prepare: Prepare, most: int) -> Prepare:
         made = prepare.apply(stats["rows"], row, fold, key)
         return made | {"candidates": stats["candidates"], "mark": mark(row)}
 
-    return Prepare(fit, apply)
+    return Prepare(fit, apply, folds=prepare.folds)
 
 
 def mark(row: Any) -> Any:

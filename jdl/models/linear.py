@@ -58,5 +58,5 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     """Make the recipe of a ``linear`` model: Adam, the learning rate falling to 0."""
     about = task(schema)
-    net = linear(about.outputs, cardinalities=schema.cardinalities, penalty=hyper["penalty"])
+    net = linear(about.outputs, cardinalities=features.cardinalities(schema), penalty=hyper["penalty"])
     return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jdl import features, nn
 from jdl.models.levels import levels
 from jdl.models.row import Row, vector
-from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
 from jdl.nn.attention import dropping
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
@@ -86,6 +86,8 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     """Make the recipe of a ``resnet``: AdamW, the learning rate falling to 0."""
     about = task(schema)
     names = ("width", "blocks", "dropout", "residual_dropout")
-    net = resnet(about.outputs, cardinalities=schema.cardinalities, **{name: hyper[name] for name in names})
+    net = resnet(
+        about.outputs, cardinalities=features.cardinalities(schema), **{name: hyper[name] for name in names}
+    )
     decay = {"*/b": 0.0, "*norm/*": 0.0}
-    return assembled(about, net, features.table(schema), cosine_adamw(hyper, decay), hyper)
+    return assembled(about, net, features.table(schema, ranked()), cosine_adamw(hyper, decay), hyper)

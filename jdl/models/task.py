@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jdl import losses, metrics, optim
+from jdl import features, losses, metrics, optim
+from jdl.features import Prepare
 from jdl.metrics import Metric
 from jdl.models.target import in_units_of_target, with_target
 from jdl.train.recipe import Recipe
@@ -49,7 +50,7 @@ def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hy
     """Put a recipe together; a number's target is standardised by the training rows, inside the run."""
     if about.name == "regression":
         network, prepare = in_units_of_target(network), with_target(prepare)
-    parts = {"loss": about.loss, "metrics": about.metrics} | others
+    parts: dict[str, Any] = {"loss": about.loss, "metrics": about.metrics} | others
     known = {field.name for field in fields(Recipe)}
     if "predict" in parts and "predict" not in known:  # metrics see what the loss sees: not yet a prediction
         del parts["predict"]
@@ -62,6 +63,11 @@ def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hy
         prepare=prepare,
         **parts,
     )
+
+
+def ranked() -> Prepare:
+    """Make numbers normal by their rank, a missing one the median: what the papers' networks are given."""
+    return features.chain(features.quantile_normal(), features.impute_constant(0.0))
 
 
 def course(rows: int, steps: int, smallest: int = 32, largest: int = 1024) -> Hyper:
