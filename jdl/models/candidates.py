@@ -50,7 +50,8 @@ def with_candidates(prepare: Prepare, most: int) -> Prepare:
         made = prepare.apply(stats["rows"], row, fold, key)
         return made | {"candidates": stats["candidates"], "mark": mark(row)}
 
-    return Prepare(fit, apply, each_step=True)  # candidates of every row at once would not fit anywhere
+    # Each row with all candidates would not fit anywhere: they come at every step.
+    return Prepare(fit, apply, folds=prepare.folds, each_step=True)
 
 
 def mark(row: Any) -> Any:

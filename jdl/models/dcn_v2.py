@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jdl import features, nn
 from jdl.models.levels import levels
 from jdl.models.row import Row, vector
-from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
 from jdl.nn.attention import dropping
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
@@ -88,4 +88,4 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
         cardinalities=features.cardinalities(schema),
         **{name: hyper[name] for name in ("crosses", "rank", "stacked", "dropout")},
     )
-    return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)
+    return assembled(about, net, features.table(schema, ranked()), cosine_adamw(hyper), hyper)

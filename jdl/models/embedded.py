@@ -3,6 +3,7 @@
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jdl import nn
 from jdl.models.row import Row
@@ -22,13 +23,13 @@ def embedded(
 ) -> Layer:
     """Embed the numbers ``(p,)`` of a row, each in ``width`` numbers: output ``(p, width)``.
 
-    ``way`` is ``"pieces"``: ``nn.piecewise_linear(width)`` of the row's ``pieces`` ``(p, bins)``, which the
-    preparation ``features.piecewise`` makes; ``"linear"``: ``nn.linear_embedding`` with a rectifier;
-    ``"periodic"``: ``nn.periodic(width, frequencies=…, lowest=…, highest=…)``; ``"plain"``: the numbers as
-    they are, ``(p, 1)``.
+    ``way`` is ``"pieces"``: ``nn.piecewise_linear(width)`` of the row's ``pieces`` ``(p, bins)``, which
+    ``features.piecewise`` makes (numbers beyond them are lines); ``"linear"``: ``nn.linear_embedding`` with
+    a rectifier; ``"periodic"``: ``nn.periodic(width, frequencies=…, lowest=…, highest=…)``; ``"plain"``: the
+    numbers as they are, ``(p, 1)``.
 
     Raises:
-        LayerError: another way; ``"pieces"`` of a row that has none, or not one for each number.
+        LayerError: another way; ``"pieces"`` of a row that has none, or more than numbers.
 
     >>> import jax, jax.numpy as jnp
     >>> row = {"numbers": jnp.zeros(3), "pieces": jnp.zeros((3, 5))}
@@ -65,6 +66,8 @@ def _of_pieces(width: int) -> Layer:
                 f"{my._where()}: the row has {', '.join(row)}, needs pieces too: prepare it in pieces, "
                 "or embed its numbers another way"
             )
-        return my.of(row["pieces"], row["numbers"])
+        numbers, pieces = row["numbers"], row["pieces"]
+        more = numbers.size - len(pieces)  # numbers that are no column's own, such as those of dates
+        return my.of(jnp.pad(pieces, ((0, max(more, 0)), (0, 0))), numbers)
 
     return embedded

@@ -10,7 +10,7 @@ from jdl.models.candidates import with_candidates
 from jdl.models.embedded import embedded
 from jdl.models.levels import levels
 from jdl.models.row import Row, flat
-from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
 from jdl.nn.layer import Layer, LayerError, Scope
 from jdl.nn.linear import positive
 from jdl.train.recipe import Recipe, RecipeError
@@ -147,5 +147,5 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
         classes=about.name == "classification",
         **{name: hyper[name] for name in names},
     )
-    prepare = with_candidates(features.table(schema), hyper["candidates"])
+    prepare = with_candidates(features.table(schema, ranked()), hyper["candidates"])
     return assembled(about._replace(name="as it is"), net, prepare, cosine_adamw(hyper), hyper)

@@ -8,9 +8,8 @@ from jdl import features, nn
 from jdl.models.embedded import embedded
 from jdl.models.levels import level_chunks, levels
 from jdl.models.members import mean_of_members, member_losses
-from jdl.models.pieces import with_pieces
 from jdl.models.row import Row, flat
-from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
 from jdl.nn.attention import dropping
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
@@ -124,14 +123,13 @@ def recipe(schema: "Schema", hyper: Hyper, network: Any = tabm) -> Recipe:
     AdamW, the learning rate falling to 0; biases and the embeddings of numbers are not decayed.
     """
     about = task(schema)
+    cardinalities = features.cardinalities(schema)
     names = ("width", "blocks", "members", "dropout", "embedding")
-    net = network(
-        about.outputs, cardinalities=features.cardinalities(schema), **{name: hyper[name] for name in names}
-    )
+    net = network(about.outputs, cardinalities=cardinalities, **{name: hyper[name] for name in names})
     return assembled(
         about,
         net,
-        with_pieces(features.table(schema), hyper["bins"]),
+        features.table(schema, ranked(), pieces=features.piecewise(hyper["bins"])),
         cosine_adamw(hyper, {"*/b": 0.0, "*numbers/*": 0.0}),
         hyper,
         loss=member_losses(about.loss),

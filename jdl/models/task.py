@@ -4,7 +4,8 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jdl import losses, metrics, optim
+from jdl import features, losses, metrics, optim
+from jdl.features import Prepare
 from jdl.metrics import Metric
 from jdl.models.target import in_units_of_target, with_target
 from jdl.train.recipe import Recipe
@@ -57,6 +58,11 @@ def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hy
         prepare=prepare,
         **parts,
     )
+
+
+def ranked() -> Prepare:
+    """Make numbers normal by their rank, a missing one the median: what the papers' networks are given."""
+    return features.chain(features.quantile_normal(), features.impute_constant(0.0))
 
 
 def course(rows: int, steps: int, smallest: int = 32, largest: int = 1024) -> Hyper:

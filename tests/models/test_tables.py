@@ -15,7 +15,6 @@ from jdl import losses, models, nn, optim
 from jdl.data import Category, Number, Schema, Target
 from jdl.features import Prepare
 from jdl.models.candidates import with_candidates
-from jdl.models.pieces import with_pieces
 
 ROW = {
     "numbers": jnp.array([0.5, -2.0]),
@@ -69,22 +68,13 @@ def test_members_begin_apart_column_by_column() -> None:
     assert (first["b"] == first["b"][0]).all() and len(np.unique(params["head"]["b"])) == 12
 
 
-def test_pieces_are_places_among_quantiles() -> None:
-    rng = np.random.default_rng(0)
-    rows = {"numbers": np.stack([rng.normal(size=41), rng.integers(0, 2, 41)], 1).astype(np.float32)}
-    weight = np.r_[np.ones(40), 0].astype(np.float32)
-    rows["numbers"][-1] = np.nan
-    prepare = with_pieces(STANDING, 4)
-    stats = prepare.fit(None, rows, None, weight)
-    np.testing.assert_allclose(
-        stats["edges"], np.quantile(rows["numbers"][:40], np.linspace(0, 1, 5), 0).T, rtol=1e-5, atol=1e-6
-    )
-    found = prepare.apply(stats, {"numbers": jnp.array([stats["edges"][0, 2], 1.0])})["pieces"]
-    np.testing.assert_array_equal(found[0], [1, 1, 0, 0])
-    assert found[1].sum() == 1  # the one bin of two values that has a width
-    with pytest.raises(nn.LayerError, match="the row has numbers, categories, flat, needs pieces"):
-        row = {key: value for key, value in ROW.items() if key != "pieces"}
-        models.tabm(1, cardinalities=CARDINALITIES).init(jax.random.key(0), row)
+def test_numbers_in_pieces() -> None:
+    net = models.tabm(1, cardinalities=CARDINALITIES)
+    with pytest.raises(nn.LayerError, match="the row has .* needs pieces too"):
+        net.init(jax.random.key(0), {key: value for key, value in ROW.items() if key != "pieces"})
+    fewer = ROW | {"pieces": ROW["pieces"][:1]}  # a number without pieces is a line
+    specs = net.specs(fewer)["params"]
+    assert specs["numbers/of/w"].shape == (2, 3, 16)
 
 
 def test_cross_network_is_its_formula() -> None:
@@ -202,8 +192,8 @@ def module(name: str) -> ModuleType:
     return importlib.import_module(f"jdl.models.{name}")
 
 
-@pytest.mark.parametrize("name", SMALL)
-def test_it_learns(name: str) -> None:
+def run_of(name: str) -> tuple[Any, Any]:
+    """Give a run as a function of its data, and data: a number for some networks, classes for others."""
     regression = name in ("tabm", "linear", "modern_nca")
     schema = AMOUNT if regression else SORT
     rng = np.random.default_rng(0)
@@ -212,8 +202,18 @@ def test_it_learns(name: str) -> None:
     y = 50 + 3 * numbers[:, 0] if regression else (numbers[:, 0] > 0).astype(np.int32)
     made = module(name)
     hyper = made.defaults(64, schema) | SMALL[name] | {"epochs": 25, "batch_size": 16, "learning_rate": 1e-2}
-    done = jax.jit(lambda data: jdl.fit(made.recipe(schema, hyper), jax.random.key(0), data))(
-        {"x": x, "y": y}
-    )
-    before, after = done.history["loss"][0], done.history["loss"][-1]
-    assert float(after) < 0.5 * float(before), (float(before), float(after))
+    return lambda data: jdl.fit(made.recipe(schema, hyper), jax.random.key(0), data), {"x": x, "y": y}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_its_recipe_trains(name: str) -> None:
+    run, data = run_of(name)
+    history = jax.eval_shape(run, data).history
+    assert history["loss"].shape == (25,)
+
+
+@pytest.mark.parametrize("name", ["tabm", "modern_nca"])
+def test_it_learns(name: str) -> None:
+    run, data = run_of(name)
+    loss = compiled(run, data)(data).history["loss"]
+    assert float(loss[-1]) < 0.5 * float(loss[0]), (float(loss[0]), float(loss[-1]))
