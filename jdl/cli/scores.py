@@ -71,14 +71,15 @@ def linear(model: Model, train: Rows, target: NDArray, rows: Rows) -> NDArray:
 
 
 def _inputs(model: Model, rows: Rows) -> Any:
-    """Lay standardised numbers, indicators and one-hot levels out as one sparse matrix."""
+    """Lay prepared numbers, what is used as it is, and one-hot levels out as one sparse matrix."""
     from scipy import sparse
 
     stats = model.stats["rows"] if model.schema.task == "regression" else model.stats
     apply = jax.jit(jax.vmap(features.table(model.schema).apply, in_axes=(None, 0)))
     prepared = jax.device_get(apply(jax.device_put(stats), rows))
-    codes, sizes = prepared["categories"], np.array(model.schema.cardinalities, int)
+    codes, sizes = prepared["categories"], np.array(features.cardinalities(model.schema), int)
     places = codes + np.cumsum(sizes) - sizes
     at = np.repeat(np.arange(len(codes)), len(sizes)), places.reshape(-1)
     levels = sparse.csr_array((np.ones(places.size), at), shape=(len(codes), int(sizes.sum())))
-    return sparse.hstack([sparse.csr_array(prepared["numbers"].astype(np.float64)), levels], format="csr")
+    numbers = np.concatenate([prepared["numbers"], prepared["flat"]], 1).astype(np.float64)
+    return sparse.hstack([sparse.csr_array(numbers), levels], format="csr")

@@ -17,24 +17,24 @@ def mlp(
     cardinalities: tuple[int, ...] = (),
     dropout: Any = 0.0,
 ) -> Layer:
-    """Make a multi-layer perceptron of one row ``{"numbers": (p,), "categories": (q,)}``.
+    """Make a multi-layer perceptron of one row ``{"numbers": (p,), "categories": (q,), "flat": (f,)}``.
 
-    ``cardinalities`` are the numbers of codes of the q categories (``schema.cardinalities``); numbers are
+    ``cardinalities`` are the numbers of codes of the q categories (``features.cardinalities``); numbers are
     expected to be of about unit variance, as ``features.table`` makes them. Output ``(outputs,)``: logits, or
     the predicted numbers. ``dropout`` may be traced.
 
     >>> import jax, jax.numpy as jnp
     >>> from jdl import models
-    >>> row = {"numbers": jnp.zeros(2), "categories": jnp.array([1])}
+    >>> row = {"numbers": jnp.zeros(2), "categories": jnp.array([1]), "flat": jnp.zeros(1)}
     >>> net = models.mlp(3, (16,), cardinalities=(4,))
     >>> params, _ = net.init(jax.random.key(0), row)
     >>> net(params, row).shape, params["body"]["dense"]["w"].shape
-    ((3,), (6, 16))
+    ((3,), (7, 16))
     """
 
     @nn.layer(categories=levels(cardinalities), body=body(outputs, widths, dropout))
     def mlp(my: Scope, row: dict[str, Any]) -> Any:
-        return my.body(jnp.concatenate([row["numbers"], my.categories(row["categories"])]))
+        return my.body(jnp.concatenate([row["numbers"], row["flat"], my.categories(row["categories"])]))
 
     return mlp
 

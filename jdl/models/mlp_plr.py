@@ -22,7 +22,7 @@ def mlp_plr(
     lowest: Any = 0.05,
     highest: Any = 30.0,
 ) -> Layer:
-    """Make a multi-layer perceptron of one row's numbers, their periodic embeddings, and its categories.
+    """Make a multi-layer perceptron of one row and the periodic embeddings of its numbers.
 
     As ``mlp``, with ``nn.periodic(embedding, frequencies=…, lowest=…, highest=…)`` of the numbers beside the
     numbers themselves. Waves let it bend sharply along a column, as trees do. ``dropout``, ``lowest`` and
@@ -32,17 +32,18 @@ def mlp_plr(
 
     >>> import jax, jax.numpy as jnp
     >>> from jdl import models
-    >>> row = {"numbers": jnp.zeros(2), "categories": jnp.array([1])}
+    >>> row = {"numbers": jnp.zeros(2), "categories": jnp.array([1]), "flat": jnp.zeros(1)}
     >>> net = models.mlp_plr(3, (16,), cardinalities=(4,))
     >>> params, _ = net.init(jax.random.key(0), row)
     >>> net(params, row).shape, params["body"]["dense"]["w"].shape
-    ((3,), (22, 16))
+    ((3,), (23, 16))
     """
     waves = nn.periodic(embedding, frequencies=frequencies, lowest=lowest, highest=highest)
 
     @nn.layer(waves=waves, categories=levels(cardinalities), body=body(outputs, widths, dropout))
     def mlp_plr(my: Scope, row: dict[str, Any]) -> Any:
         numbers, categories = row["numbers"], my.categories(row["categories"])
-        return my.body(jnp.concatenate([numbers, my.waves(numbers).reshape(-1), categories]))
+        waves = my.waves(numbers).reshape(-1)
+        return my.body(jnp.concatenate([numbers, waves, row["flat"], categories]))
 
     return mlp_plr

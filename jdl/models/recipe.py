@@ -97,7 +97,7 @@ def _tabular(schema: "Schema", network: str) -> Callable[[Hyper], Recipe]:
         net = build(
             outputs,
             tuple(hyper["widths"]),
-            cardinalities=schema.cardinalities,
+            cardinalities=features.cardinalities(schema),
             dropout=hyper["dropout"],
             **{name: hyper[name] for name in own},
         )

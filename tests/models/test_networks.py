@@ -9,7 +9,7 @@ import pytest
 
 from jdl import models, nn
 
-ROW = {"numbers": jnp.array([0.5, -2.0]), "categories": jnp.array([2, 0, 1])}
+ROW = {"numbers": jnp.array([0.5, -2.0]), "categories": jnp.array([2, 0, 1]), "flat": jnp.array([1.0, 0.25])}
 CARDINALITIES = (3, 4, 2)
 
 
@@ -32,7 +32,7 @@ def test_many_levels_are_embedded() -> None:
 def test_mlp_is_affine_maps_and_rectifiers() -> None:
     net = models.mlp(2, (6, 5), cardinalities=CARDINALITIES, dropout=0.5)
     params, state = net.init(jax.random.key(0), ROW)
-    x = np.concatenate([ROW["numbers"], models.levels(CARDINALITIES)({}, ROW["categories"])])
+    x = np.concatenate([ROW["numbers"], ROW["flat"], models.levels(CARDINALITIES)({}, ROW["categories"])])
     body = params["body"]
     for name in ("dense", "dense_1"):
         x = np.maximum(x @ body[name]["w"] + body[name]["b"], 0)
@@ -46,14 +46,18 @@ def test_mlp_plr_adds_waves_of_the_numbers() -> None:
     waves = nn.periodic(3)(params["waves"], ROW["numbers"]).reshape(-1)
     levels = models.levels(CARDINALITIES)({}, ROW["categories"])
     head = params["body"]["head"]
-    want = np.concatenate([ROW["numbers"], waves, levels]) @ head["w"] + head["b"]
+    want = np.concatenate([ROW["numbers"], waves, ROW["flat"], levels]) @ head["w"] + head["b"]
     np.testing.assert_allclose(net(params, ROW), want, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("make", [models.mlp, models.mlp_plr])
 @pytest.mark.parametrize("numbers, cardinalities", [(0, (2, 3)), (2, ()), (1, (200,))])
 def test_tables_of_numbers_or_categories_alone(make, numbers: int, cardinalities: tuple[int, ...]) -> None:
-    row = {"numbers": jnp.ones(numbers), "categories": jnp.ones(len(cardinalities), int)}
+    row = {
+        "numbers": jnp.ones(numbers),
+        "categories": jnp.ones(len(cardinalities), int),
+        "flat": jnp.zeros(0),
+    }
     net = make(3, (4,), cardinalities=cardinalities)
     params, _ = net.init(jax.random.key(0), row)
     assert net(params, row).shape == (3,)
@@ -71,7 +75,7 @@ def test_prints_pickles_and_is_itself(make) -> None:
 def test_dropout_is_vmapped() -> None:
     def outputs(rate: jax.Array) -> jax.Array:
         net = models.mlp(2, (64,), dropout=rate)
-        row = {"numbers": jnp.ones(3), "categories": jnp.zeros(0, int)}
+        row = {"numbers": jnp.ones(3), "categories": jnp.zeros(0, int), "flat": jnp.zeros(0)}
         params, state = net.init(jax.random.key(0), row)
         return net.apply(params, state, row, key=jax.random.key(1))[0]
 

@@ -41,7 +41,7 @@ def test_defaults_are_what_the_function_takes(network: str) -> None:
     function, hyper = models.recipe(SORT, 1000, network)
     recipe = function(hyper)
     assert recipe.monitor == "loss" and list(recipe.metrics) == ["accuracy"]
-    features = {"numbers": jnp.zeros(3), "categories": jnp.zeros(1, int)}
+    features = {"numbers": jnp.zeros(2), "categories": jnp.zeros(1, int), "flat": jnp.zeros(1)}
     assert recipe.network.specs(features)["params"]["body/head/w"].shape == (128, 3)
 
 
