@@ -135,6 +135,7 @@ def test_start_with_the_same_draws(case: Case) -> None:
             np.testing.assert_allclose(value, begun["body"][name][entry], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", ["mixed classes", "mixed numbers"], indirect=True)
 def test_six_steps_of_training(case: Case) -> None:
     target, _, _ = standardised(case)
     begun = ours(case.kept, "begun")
