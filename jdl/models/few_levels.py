@@ -6,49 +6,53 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jdl.features import Prepare
+from jdl.features import CategoryStep, Coding, Columns, from_summary
+from jdl.features.categories import counts_of, starts_of
+from jdl.metrics.sums import Sum, value
 
 LIMIT = 3.0  # no column leaves [-LIMIT, LIMIT]
 
 
-def with_few_levels(prepare: Prepare, cardinalities: tuple[int, ...], most: int = 9) -> Prepare:
-    r"""Move categories of at most ``most`` codes from ``categories`` to ``flat``, after ``prepare``.
+def robust_levels() -> CategoryStep:
+    r"""Lay each category out in ``flat`` as columns scaled like numbers.
 
     One column for each level, none for code 0 (missing, unseen); of two levels one column, 1 and -1, 0 where
-    missing. A column of values :math:`v` becomes :math:`z / \sqrt{1 + z^2 / 9}` with :math:`z = (v - m) / s`,
-    with :math:`m` the median of the training rows and :math:`s` the distance of their quartiles, or half that
-    of the extremes where the quartiles meet; 0 where all are equal. A row counts by its weight.
+    missing. A column of values :math:`v` becomes :math:`z / \sqrt{1 + (z / 3)^2}`, :math:`z = (v - m) / s`,
+    where :math:`m` is the median of the training rows and :math:`s` the distance of their quartiles, or half
+    that of the extremes where the quartiles meet; 0 where all are equal. A row counts by its weight.
 
     Source: the preprocessing of RealMLP, Holzmüller, Grinsztajn and Steinwart 2024,
     https://arxiv.org/abs/2407.04491.
+
+    >>> coding = robust_levels()(Columns((3,)))
+    >>> stats = coding.prepare.fit(None, jnp.array([[1], [1], [2], [2], [2]]), None, None)
+    >>> [coding.prepare.apply(stats, jnp.array([code]))["flat"].round(2).tolist() for code in (0, 1, 2)]
+    [[0.49], [0.95], [0.0]]
     """
-    sizes = np.array(cardinalities, int)
-    few, many = np.flatnonzero(sizes <= most), np.flatnonzero(sizes > most)
-    starts = np.cumsum(sizes[few]) - sizes[few]
-    column, values = columns(sizes[few])
 
-    def fit(key: Any, rows: Any, target: Any, weight: Any) -> dict[str, Any]:
-        stats = prepare.fit(key, rows, target, weight)
-        codes = jax.vmap(lambda row: prepare.apply(stats, row)["categories"])(rows)[:, few] + starts
-        mass = jnp.ones(len(codes)) if weight is None else weight
-        counts = jnp.zeros(int(sizes[few].sum())).at[codes].add(mass[:, None])
-        padded = np.minimum(starts[column, None] + np.arange(values.shape[1]), len(counts) - 1)
-        inside = np.arange(values.shape[1]) < sizes[few][column, None]
-        centre, factor = robust(values, jnp.where(inside, counts[padded], 0.0))
-        return {"rows": stats, "levels": {"centre": centre, "factor": factor}}
+    def step(columns: Columns) -> Coding:
+        sizes = np.array(columns.sizes, int)
+        column, values = columns_of(sizes)
+        places = np.minimum(
+            starts_of(columns.sizes)[column, None] + np.arange(values.shape[1]), sizes.sum() - 1
+        )
+        inside = np.arange(values.shape[1]) < sizes[column, None]
 
-    def apply(stats: dict[str, Any], row: Any, fold: Any = None, key: Any = None) -> dict[str, Any]:
-        made = prepare.apply(stats["rows"], row, fold, key)
-        levels, codes = stats["levels"], made["categories"]
-        value = jnp.asarray(values)[np.arange(len(column)), codes[few][column]]
-        z = (value - levels["centre"]) * levels["factor"]
-        z = z / jnp.sqrt(1 + (z / LIMIT) ** 2)
-        return {**made, "categories": codes[many], "flat": jnp.concatenate([made["flat"], z])}
+        def finish(parts: Sum) -> dict[str, jax.Array]:
+            centre, factor = robust(values, jnp.where(inside, value(parts)[places], 0.0))
+            return {"centre": centre, "factor": factor}
 
-    return Prepare(fit, apply, folds=prepare.folds, each_step=prepare.each_step)
+        def apply(stats: Any, row: jax.Array, fold: Any = None, key: Any = None) -> dict[str, jax.Array]:
+            found = jnp.asarray(values)[np.arange(len(column)), row[column]]
+            z = (found - stats["centre"]) * stats["factor"]
+            return {"categories": jnp.zeros(0, jnp.int32), "flat": z / jnp.sqrt(1 + (z / LIMIT) ** 2)}
+
+        return Coding(from_summary(counts_of(columns.sizes, finish), apply), ())
+
+    return step
 
 
-def columns(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def columns_of(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Give for each column the category it is of, and its value for each of that category's codes."""
     made: list[tuple[int, np.ndarray]] = []
     for i, size in enumerate(sizes):
@@ -73,9 +77,8 @@ def robust(values: np.ndarray, counts: jax.Array) -> tuple[jax.Array, jax.Array]
     def quantile(q: float) -> jax.Array:  # with a straight line between two rows, as NumPy's
         return jnp.asarray(values[:, 0]) + jnp.sum(steps * jnp.clip(q * last - below + 1.0, 0.0, 1.0), 1)
 
-    spread = quantile(0.75) - quantile(0.25)
-    there = counts > 0
+    there, spread = counts > 0, quantile(0.75) - quantile(0.25)
     high = jnp.max(jnp.asarray(values), 1, where=there, initial=-jnp.inf)
     low = jnp.min(jnp.asarray(values), 1, where=there, initial=jnp.inf)
     spread = jnp.where(spread > 0, spread, 0.5 * (high - low))
-    return jnp.asarray(quantile(0.5)), jnp.where(spread > 0, 1.0 / jnp.where(spread > 0, spread, 1.0), 0.0)
+    return quantile(0.5), jnp.where(spread > 0, 1.0 / jnp.where(spread > 0, spread, 1.0), 0.0)

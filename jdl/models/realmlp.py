@@ -7,7 +7,7 @@ import numpy as np
 
 from jdl import features, losses, metrics, nn, optim
 from jdl.features import Prepare
-from jdl.models.few_levels import with_few_levels
+from jdl.models.few_levels import robust_levels
 from jdl.models.start import start_from_rows
 from jdl.models.target import in_units_of_target, with_target
 from jdl.nn.layer import Layer, Scope
@@ -108,7 +108,7 @@ def defaults(rows: int, schema: "Schema") -> dict[str, Any]:
         "embedding": 4,
         "frequencies": 16,
         "sigma": 0.1,
-        "one_hot": 9,
+        "one_hot": 8,
         "level_width": 8,
         "learning_rate": 0.2 if regression else 0.04,
         "weight_decay": 0.02,
@@ -132,10 +132,10 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
     embeddings. Weights and biases begin as ``start_from_rows`` says. The best epoch is that of the highest
     accuracy or the lowest squared error; a predicted number stays within the training rows' range.
     """
-    sizes = features.cardinalities(schema)
+    levels = features.by_cardinality(robust_levels(), features.ordinal(), threshold=hyper["one_hot"])
     numbers = features.chain(features.robust(), features.impute_constant(0.0))
-    prepare = with_few_levels(features.table(schema, numbers=numbers), sizes, hyper["one_hot"])
-    cardinalities = tuple(size for size in sizes if size > hyper["one_hot"])
+    prepare = features.table(schema, numbers=numbers, categories=levels)
+    cardinalities = features.cardinalities(schema, levels)
     if schema.task == "regression":
         return regression(prepare, cardinalities, hyper)
     return classification(prepare, cardinalities, len(schema.classes), hyper)

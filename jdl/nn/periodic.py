@@ -11,6 +11,7 @@ from jdl.nn.constructor import constructor
 from jdl.nn.init import Initializer
 from jdl.nn.layer import Layer, LayerError, Scope, layer
 from jdl.nn.linear import positive
+from jdl.nn.waves import cosine, sine
 
 
 @constructor
@@ -46,8 +47,8 @@ def periodic(width: int = 8, *, frequencies: int = 32, lowest: Any = 0.05, highe
         f = my.param("f", (p, frequencies), ladder(lowest, highest))
         w = my.param("w", (p, 2 * frequencies, width), inits.uniform(-bound, bound))
         b = my.param("b", (p, width), inits.zeros)
-        angle = 2 * jnp.pi * f * x[:, None]
-        waves = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
+        turns = f * x[:, None]
+        waves = jnp.concatenate([cosine(turns), sine(turns)], -1)
         return jax.nn.relu(jnp.einsum("pf,pfw->pw", waves, w) + b)
 
     return periodic
@@ -89,7 +90,7 @@ def periodic_densenet(width: int = 4, *, frequencies: int = 16, sigma: Any = 0.1
         phase = my.param("phase", (p, frequencies), inits.uniform(-math.pi, math.pi))
         w = my.param("w", (p, frequencies, width - 1), inits.uniform(-bound, bound))
         b = my.param("b", (p, width - 1), inits.uniform(-bound, bound))
-        waves = jnp.cos(2 * jnp.pi * f * x[:, None] + phase)
+        waves = cosine(f * x[:, None] + phase / (2 * math.pi))
         return jnp.concatenate([jnp.einsum("pf,pfw->pw", waves, w) + b, x[:, None]], -1)
 
     return periodic_densenet

@@ -58,9 +58,7 @@ def everything() -> Prepare:
         return {name: step.apply(stats[name], row[kind], fold, key) for kind, name, step in FLAT}
 
     def part(key: Any, rows: Any, target: Any, weight: Any, first: Any = 0) -> Any:
-        return {
-            name: step.summary.part(key, rows[kind], target, weight, first) for kind, name, step in FLAT
-        }
+        return {name: step.summary.part(key, rows[kind], target, weight, first) for kind, name, step in FLAT}
 
     def merge(left: Any, right: Any) -> Any:
         return {name: step.summary.merge(left[name], right[name]) for _, name, step in FLAT}
@@ -91,7 +89,9 @@ def rows(seed: int = 0, count: int = ROWS) -> dict[str, np.ndarray]:
         "numbers": numbers,
         "categories": rng.integers(0, COLUMNS.sizes, (count, 3)).astype(np.int32),
         "dates": dates.astype(np.int32),
-        "texts": (rng.integers(1, 2**31 - 1, (count, 2, 4)) * rng.integers(0, 2, (count, 2, 4))).astype(np.int32),
+        "texts": (rng.integers(1, 2**31 - 1, (count, 2, 4)) * rng.integers(0, 2, (count, 2, 4))).astype(
+            np.int32
+        ),
     }
 
 

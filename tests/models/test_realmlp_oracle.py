@@ -3,6 +3,7 @@
 ``realmlp.safetensors`` holds what pytabkit 1.7.3 computed; ``record_realmlp.py`` wrote it.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +13,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from jdl import losses, models, optim
-from jdl.features import Prepare
-from jdl.models.few_levels import with_few_levels
+from jdl import features, losses, models, optim
+from jdl.features import Columns
+from jdl.models.few_levels import robust_levels
 from jdl.models.realmlp import optimizer
 from jdl.models.start import dense_from_rows
 from jdl.nn.layer import batched, kind
@@ -22,6 +23,7 @@ from jdl.train import Recipe, start, step
 from jdl.tree import items
 
 KEPT = load_file(Path(__file__).with_name("realmlp.safetensors"))
+KEY = jax.random.key(0)
 ROWS, BATCH, EPOCHS = 48, 16, 2  # of training; four more were held out
 SIZES = {"mixed classes": (3, 13, 5), "categories": (3, 13, 5), "numbers": (), "mixed numbers": (13, 3)}
 STATE = {"body": {name: {"step": np.int32(0)} for name in ("fading_dropout", "fading_dropout_1")}}
@@ -133,6 +135,7 @@ def test_start_with_the_same_draws(case: Case) -> None:
             np.testing.assert_allclose(value, begun["body"][name][entry], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("case", ["mixed classes", "mixed numbers"], indirect=True)
 def test_six_steps_of_training(case: Case) -> None:
     target, _, _ = standardised(case)
     begun = ours(case.kept, "begun")
@@ -148,7 +151,7 @@ def test_six_steps_of_training(case: Case) -> None:
     smooth = lambda logits, target: losses.cross_entropy(logits, target, label_smoothing=0.1)
     loss = losses.squared_error if case.regression else smooth
     recipe = Recipe(case.net, loss, optimizer(hyper, EPOCHS * ROWS // BATCH), BATCH, EPOCHS)
-    train = start(recipe, begun, STATE, jax.random.key(0))
+    train = start(recipe, begun, STATE, KEY)
     one = jax.jit(lambda train, batch: step(recipe, train, batch)[0])
     for chosen in case.kept["order"].reshape(-1, BATCH):
         batch = jax.tree.map(lambda leaf: leaf[chosen], {"x": case.rows, "y": target})  # noqa: B023
@@ -158,23 +161,23 @@ def test_six_steps_of_training(case: Case) -> None:
         np.testing.assert_allclose(found[path], value, atol=1e-5, rtol=1e-4, err_msg=path)
 
 
-def test_few_levels_are_robust_columns(case: Case) -> None:
-    codes = case.kept["raw/cat"]
-    empty = {"numbers": np.zeros((len(codes), 0)), "flat": np.zeros((len(codes), 0), np.float32)}
-    prepare = with_few_levels(
-        Prepare(lambda *_: {}, lambda stats, row, fold=None, key=None: row),
-        tuple(int(size) for size in codes.max(0) + 1) if codes.size else (),
-    )
-    rows = {**empty, "categories": codes}
+def test_preparation(case: Case) -> None:
+    codes, numbers = case.kept["raw/cat"], case.kept["raw/cont"]
+    sizes = tuple(int(size) for size in codes.max(0) + 1) if codes.size else ()
+    levels = features.by_cardinality(robust_levels(), features.ordinal(), 8)(Columns(sizes))
 
     @jax.jit
-    def made(rows: dict) -> dict:
-        stats = prepare.fit(None, jax.tree.map(lambda leaf: leaf[:ROWS], rows), None, None)
-        return jax.vmap(lambda row: prepare.apply(stats, row))(rows)
+    def made(numbers: jax.Array, codes: jax.Array) -> tuple:
+        return tuple(
+            jax.vmap(partial(step.apply, step.fit(KEY, rows[:ROWS], None, None)))(rows)
+            for step, rows in ((features.robust(), numbers), (levels.prepare, codes))
+        )
 
-    found = made(rows)
-    np.testing.assert_allclose(found["flat"], case.kept["prepared/flat"], atol=1e-6)
-    np.testing.assert_array_equal(found["categories"], case.rows["categories"])
+    prepared, coded = made(numbers, codes)
+    np.testing.assert_allclose(prepared, case.kept["prepared/numbers"], atol=1e-6)
+    np.testing.assert_allclose(coded["flat"], case.kept["prepared/flat"], atol=1e-6)
+    assert levels.sizes == tuple(size for size in sizes if size > 9)
+    assert coded["categories"].shape == case.rows["categories"].shape
 
 
 def test_schedules() -> None:

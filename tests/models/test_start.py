@@ -1,7 +1,5 @@
 """A start from training rows: the size of what comes out, which rows count, and the run it begins."""
 
-from types import SimpleNamespace
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,14 +7,15 @@ import pytest
 
 import jdl
 from jdl import models, nn
-from jdl.features import Prepare
+from jdl.data import Category, Number, Schema, Target
 from jdl.models import start as starts
-from jdl.models.realmlp import defaults, regression
+from jdl.models.realmlp import defaults
+from jdl.models.realmlp import recipe as realmlp_recipe
 from jdl.models.start import draw_corners, start_from_rows
 from jdl.train.objective import network
 
 KEY = jax.random.key(0)
-NET = models.realmlp(2, (16, 8), cardinalities=(12,), embedding=3, frequencies=4)
+NET = models.realmlp(2, (6,), cardinalities=(12,), embedding=3, frequencies=4)
 
 
 def rows(n: int) -> dict[str, np.ndarray]:
@@ -29,22 +28,19 @@ def rows(n: int) -> dict[str, np.ndarray]:
     return {"numbers": np.float32(numbers), "categories": np.int32(codes), "flat": np.float32(flat)}
 
 
-@jax.jit
-def begun(rows: dict, weight: jax.Array) -> dict:
-    params, state = NET.init(KEY, jax.tree.map(lambda leaf: leaf[0], rows))
-    return start_from_rows(NET)(params, state, KEY, rows, weight)[0]
+PARAMS, STATE = NET.init(KEY, jax.tree.map(lambda leaf: leaf[0], rows(1)))
+begun = jax.jit(lambda rows, weight: start_from_rows(NET)(PARAMS, STATE, KEY, rows, weight)[0])
 
 
 @jax.jit
 def outputs(params: dict, rows: dict) -> dict:
-    _, state = NET.init(KEY, jax.tree.map(lambda leaf: leaf[0], rows))
-    (_, taps), _ = nn.batched(nn.intermediates(NET, "body/*"))(params, state, rows)
+    (_, taps), _ = nn.batched(nn.intermediates(NET, "body/*"))(params, STATE, rows)
     return {path: y for path, y in taps.items() if path.startswith(("body/ntk_dense", "body/head"))}
 
 
 def test_units_have_variance_one_and_their_kinks_among_the_rows() -> None:
     found = outputs(begun(rows(80), jnp.ones(80)), rows(80))
-    assert len(found) == 3
+    assert len(found) == 2
     for path, y in found.items():
         np.testing.assert_allclose(y.std(0), 1, rtol=1e-3, err_msg=path)
         assert (y.min(0) < 0).all() and (y.max(0) > 0).all(), path
@@ -75,17 +71,19 @@ def test_constant_features_and_many_rows(monkeypatch: pytest.MonkeyPatch) -> Non
     assert chosen.shape == (8,) and (chosen % 2 == 1).all() and (weight == 1).all()
 
 
-IDENTITY = Prepare(lambda *_: {}, lambda stats, row, fold=None, key=None: row)
-
-
-def test_a_run_learns_and_stays_within_what_it_has_seen() -> None:
+def test_a_run_of_a_table_learns_and_stays_within_what_it_has_seen() -> None:
     data = rows(300)
-    y = np.float32(100 * np.maximum(data["numbers"].sum(1), 0) + 1000)  # a limit that the rows reach
-    part = lambda rows: {"x": jax.tree.map(lambda leaf: leaf[rows], data), "y": y[rows]}
-    hyper = defaults(200, SimpleNamespace(task="regression"))
-    hyper |= {"widths": (16,), "epochs": 30, "batch_size": 50, "embedding": 3}
-    recipe = regression(IDENTITY, (12,), hyper)
+    numbers, codes = data["numbers"].copy(), data["categories"]
+    y = np.float32(100 * np.maximum(numbers.sum(1), 0) + 1000)  # a limit that the rows reach
+    numbers[::50, 0] = np.nan
+    columns = tuple(Number(name, missing=1) for name in "ab")
+    levels = (Category("c", tuple("abcdefghijk")), Category("d", ("no", "yes")))
+    schema = Schema(Target("y", "regression"), columns, levels)
+    x = {"numbers": numbers, "categories": np.concatenate([codes, codes % 3], 1)}
+    part = lambda rows: {"x": jax.tree.map(lambda leaf: leaf[rows], x), "y": y[rows]}
     train, valid = part(slice(0, 200)), part(slice(200, 300))
+    hyper = defaults(200, schema) | {"widths": (16,), "epochs": 30, "batch_size": 50}
+    recipe = realmlp_recipe(schema, hyper)
     run = jax.jit(lambda key: jdl.fit(recipe, key, train, valid))(KEY)
     assert float(run.history["valid_r2"][int(run.history["best_epoch"])]) > 0.9
     predict = nn.batched(network(recipe, run.stats))

@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 
 from jdl import nn
 from jdl.nn.periodic import ladder
+from jdl.nn.waves import cosine, sine
 
 X = jnp.array([0.3, -1.2, 2.5])
 
@@ -108,3 +109,17 @@ def test_what_densenet_refuses() -> None:
         nn.periodic_densenet().init(jax.random.key(0), jnp.zeros((2, 2)))
     with pytest.raises(nn.LayerError, match="periodic_densenet: width is 1, needs 2 or more"):
         nn.periodic_densenet(1)
+
+
+def test_waves_are_exact_and_so_are_their_derivatives() -> None:
+    t = np.linspace(-0.5, 0.5, 20_001, dtype=np.float32)
+    both = jax.jit(lambda t: (cosine(t), sine(t), cosine(t.astype(jnp.bfloat16))))
+    for found, exact in zip(both(t), (np.cos, np.sin, np.cos), strict=True):
+        tolerance = 4e-7 if found.dtype == jnp.float32 else 0.02
+        np.testing.assert_allclose(np.float32(found), exact(2 * np.pi * t.astype(np.float64)), atol=tolerance)
+    far = np.float32([1e3, -77.25, 1e6, 123456.5])
+    np.testing.assert_allclose(both(far)[0], np.cos(2 * np.pi * far.astype(np.float64)), atol=1e-6)
+    third = jax.jit(jax.vmap(jax.grad(jax.grad(jax.grad(sine)))))(t[::100])
+    np.testing.assert_allclose(
+        third / (2 * np.pi) ** 3, -np.cos(2 * np.pi * t[::100].astype(np.float64)), atol=1e-6
+    )
