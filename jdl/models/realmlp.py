@@ -1,15 +1,15 @@
 """RealMLP: a multi-layer perceptron of a table's rows with good defaults."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from jdl import features, losses, metrics, nn, optim
-from jdl.features import Prepare
+from jdl import features, losses, nn, optim
 from jdl.models.few_levels import robust_levels
 from jdl.models.start import start_from_rows
-from jdl.models.target import in_units_of_target, with_target
+from jdl.models.task import assembled, task
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
 
@@ -132,50 +132,18 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
     embeddings. Weights and biases begin as ``start_from_rows`` says. The best epoch is that of the highest
     accuracy or the lowest squared error; a predicted number stays within the training rows' range.
     """
+    about = task(schema)
     levels = features.by_cardinality(robust_levels(), features.ordinal(), threshold=hyper["one_hot"])
     numbers = features.chain(features.robust(), features.impute_constant(0.0))
     prepare = features.table(schema, numbers=numbers, categories=levels)
-    cardinalities = features.cardinalities(schema, levels)
-    if schema.task == "regression":
-        return regression(prepare, cardinalities, hyper)
-    return classification(prepare, cardinalities, len(schema.classes), hyper)
-
-
-def classification(
-    prepare: Prepare, cardinalities: tuple[int, ...], classes: int, hyper: dict[str, Any]
-) -> Recipe:
-    """Make the recipe of ``classes`` from prepared rows, whose categories have these ``cardinalities``."""
-    net, steps = network(classes, cardinalities, hyper)
-
-    def loss(logits: Any, target: Any) -> Any:
-        return losses.cross_entropy(logits, target, label_smoothing=hyper["label_smoothing"])
-
-    return Recipe(
-        net,
-        loss,
-        optimizer(hyper, steps),
-        hyper["batch_size"],
-        hyper["epochs"],
-        prepare=prepare,
-        metrics={"accuracy": metrics.accuracy()},
-        monitor="accuracy",
-        start=start_from_rows(net),
-    )
-
-
-def regression(prepare: Prepare, cardinalities: tuple[int, ...], hyper: dict[str, Any]) -> Recipe:
-    """Make the recipe of a number from prepared rows, whose categories have these ``cardinalities``."""
-    net, steps = network(1, cardinalities, hyper)
-    return Recipe(
-        in_units_of_target(net, clamp=True),
-        losses.squared_error,
-        optimizer(hyper, steps),
-        hyper["batch_size"],
-        hyper["epochs"],
-        prepare=with_target(prepare, limits=True),
-        metrics={"r2": metrics.r2()},
-        start=start_from_rows(net, ("net",)),
-    )
+    net, steps = network(about.outputs, features.cardinalities(schema, levels), hyper)
+    by_task: dict[str, Any] = {"start": start_from_rows(net)}
+    if about.name == "regression":
+        by_task = {"start": start_from_rows(net, ("net",)), "clamp": True}
+    elif about.name == "classification":
+        loss = partial(losses.cross_entropy, label_smoothing=hyper["label_smoothing"])
+        by_task |= {"loss": loss, "monitor": "accuracy"}
+    return assembled(about, net, prepare, optimizer(hyper, steps), hyper, **by_task)
 
 
 def network(outputs: int, cardinalities: tuple[int, ...], hyper: dict[str, Any]) -> tuple[Layer, int]:

@@ -35,20 +35,33 @@ def task(schema: "Schema") -> Task:
     >>> task(schema).outputs, sorted(task(schema).metrics)
     (2, ['accuracy', 'roc_auc'])
     """
-    targets = getattr(schema, "targets", (schema.target,))
+    count = len(schema.targets)
     if schema.task == "regression":
-        return Task("regression", len(targets), losses.squared_error, {"r2": metrics.r2(outputs=len(targets))})
+        return Task("regression", count, losses.squared_error, {"r2": metrics.r2(outputs=count)})
     if schema.task == "multilabel":
-        return Task("multilabel", len(targets), losses.binary_cross_entropy, {})
+        return Task("multilabel", count, losses.binary_cross_entropy, {})
     classes = len(schema.classes)
     found = {"accuracy": metrics.accuracy()} | ({"roc_auc": metrics.roc_auc()} if classes == 2 else {})
     return Task("classification", classes, losses.cross_entropy, found)
 
 
-def assembled(about: Task, network: Any, prepare: Any, optimizer: Any, hyper: Hyper, **others: Any) -> Recipe:
-    """Put a recipe together; a number's target is standardised by the training rows, inside the run."""
+def assembled(
+    about: Task,
+    network: Any,
+    prepare: Prepare,
+    optimizer: Any,
+    hyper: Hyper,
+    *,
+    clamp: bool = False,
+    **others: Any,
+) -> Recipe:
+    """Put a recipe together; ``others`` are settings of ``Recipe``.
+
+    Numbers that are targets are standardised by the training rows, inside the run; with ``clamp`` predictions
+    stay within those rows' range.
+    """
     if about.name == "regression":
-        network, prepare = in_units_of_target(network), with_target(prepare)
+        network, prepare = in_units_of_target(network, clamp=clamp), with_target(prepare, limits=clamp)
     parts: dict[str, Any] = {"loss": about.loss, "metrics": about.metrics} | others
     return Recipe(
         network,

@@ -195,7 +195,10 @@ def test_foreign_files(folder: Path) -> None:
     "changes, message",
     [
         ({"format": "jdl model 99"}, "found 'jdl model 99', this version of jdl reads 'jdl model 1'"),
-        ({"network": "os.system"}, "model.json: network: found 'os.system', needs one of linear, mlp, mlp_plr"),
+        (
+            {"network": "os.system"},
+            "model.json: network: found 'os.system', needs one of linear, mlp, mlp_plr",
+        ),
         ({"network": ["mlp"]}, r"model.json: network: found \['mlp'\], needs text"),
         ({"hyper": {}}, "model.json: hyper-parameter 'batch_size' is missing"),
         ({"hyper": 3}, "model.json: hyper: found 3, needs"),
