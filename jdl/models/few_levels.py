@@ -75,7 +75,7 @@ def robust(values: np.ndarray, counts: jax.Array) -> tuple[jax.Array, jax.Array]
     last = jnp.sum(counts, 1, keepdims=True) - 1.0
 
     def quantile(q: float) -> jax.Array:  # with a straight line between two rows, as NumPy's
-        return values[:, 0] + jnp.sum(steps * jnp.clip(q * last - below + 1.0, 0.0, 1.0), 1)
+        return jnp.asarray(values[:, 0]) + jnp.sum(steps * jnp.clip(q * last - below + 1.0, 0.0, 1.0), 1)
 
     there, spread = counts > 0, quantile(0.75) - quantile(0.25)
     high = jnp.max(jnp.asarray(values), 1, where=there, initial=-jnp.inf)
