@@ -157,3 +157,23 @@ def test_fading_dropout_takes_traced_numbers():
     np.testing.assert_allclose(found, [0, 0.3, 0, 0.15], atol=0.025)
     with pytest.raises(nn.LayerError, match="fading_dropout: rate is 1.0"):
         nn.fading_dropout(1.0, 10)
+
+
+def test_masks_are_as_even_as_jaxs_own_bits():
+    keys = jax.random.split(KEY, 512)
+    out = (
+        np.asarray(
+            jax.jit(jax.vmap(lambda key: drop(nn.dropout, 0.5, jnp.ones(1024), key) == 0))(keys), float
+        )
+        - 0.5
+    )
+    by_example, by_element = out.mean(1), out.mean(0)
+    for means, count in ((by_example, 1024), (by_element, 512)):
+        z = means * 2 * count**0.5
+        assert abs(z).max() < 5 and abs(z.var() - 1) < 0.25  # 5 deviations of a variance of 512 numbers: 0.31
+    # No two examples, and no two elements, have masks that agree more than chance lets them.
+    for rows in (out, out.T):
+        pairs = (4 * rows @ rows.T / rows.shape[1]) * rows.shape[1] ** 0.5
+        assert abs(pairs[~np.eye(len(rows), dtype=bool)]).max() < 6
+    for shift in (1, 2, 16):  # nor is an element like those near it
+        assert abs((4 * out[:, shift:] * out[:, :-shift]).mean()) * out.size**0.5 < 5
