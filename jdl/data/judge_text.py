@@ -138,11 +138,13 @@ def digits(values: Texts) -> Column | Dropped | None:
         return None
     if not values.texts.str.contains(r"^\d+$").mean() > 0.99:  # type: ignore[operator]
         return None
-    zeros = values.texts.filter(values.texts.str.contains(r"^0\d"))
-    if len(zeros):
-        why = f"digits with zeros in front, as {zeros[0]!r}"
+    is_padded = values.texts.str.contains(r"^0\d")
+    widths = values.texts.str.len_bytes()
+    rows = int(values.counts.filter(is_padded).sum() or 0)
+    if rows and (widths.min() == widths.max() or 50 * rows >= values.present):  # else slips of the pen
+        why = f"digits with zeros in front, as {values.texts.filter(is_padded)[0]!r}"
         return _nearly_unique(values, why) or _category(values, why)
-    long = values.texts.str.len_bytes().min()
+    long = widths.min()
     if isinstance(long, int) and long > 15:
         return _nearly_unique(values, f"numbers of {long} digits and more")
     return None

@@ -259,6 +259,18 @@ def test_keys_that_recur_are_levels() -> None:
     assert schema.encode(frame)["categories"][:, 0].tolist() == [1, 0, 2]  # of "17", "4", "9"
 
 
+def test_a_lone_zero_in_front_is_a_slip() -> None:
+    found = judge(pl.Series("age", [str(20 + i % 60) for i in range(100)] + ["031"]))
+    assert isinstance(found, Number)
+    assert (found.low, found.high) == (20, 79)
+
+
+def test_short_durations_may_come_as_times_of_day() -> None:
+    schema = infer_schema(pl.DataFrame({"x": ["36:15:00", "10:00:00"]}))
+    numbers = schema.encode(pl.DataFrame({"x": [dt.time(10), None]}))["numbers"]
+    np.testing.assert_array_equal(numbers[:, 0], [36000, np.nan])
+
+
 def test_free_text_is_text() -> None:
     reviews = [f"a product of nice quality, number {i}, and cheap" for i in range(N)]
     names = [f"John{chr(97 + i % 26)} Smi{chr(97 + i // 26)}th" for i in range(N)]
