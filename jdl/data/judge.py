@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from jdl.data import judge_text
 from jdl.data.columns import MISSING_DAY, Category, Column, Date, Dropped, Kind, Number
 from jdl.data.describe import number_shown
+from jdl.data.distinct import FEW_ROWS
 from jdl.data.encode import as_text, to_days, to_float
 from jdl.data.errors import DataError
 from jdl.data.fitted import fitted
 from jdl.data.nulls import clean
-
-FEW_ROWS = 20
-"""Below this, that all values differ says nothing about a column."""
 
 _KEY = re.compile(
     r"(?i:(?:^|[_\s.-])(?:id|ids|uid|key|zip|zipcode|zip_?code|post_?code|postal_?code|plz|sku|code|no)$)|[a-z](?:Id|ID|Code)$"

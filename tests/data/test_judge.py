@@ -283,7 +283,7 @@ def test_free_text_is_text() -> None:
 
 
 def test_rare_levels_of_very_many_are_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jdl.data.judge_text.MOST_LEVELS", 3)
+    monkeypatch.setattr("jdl.data.judge_levels.MOST_LEVELS", 3)
     found = judged(["a", "b", "c", "d"])
     assert found.levels == ("a", "b", "c", "d")
     found = judge(pl.Series(["a", "b", "c"] * 10 + ["d", "e"]))
