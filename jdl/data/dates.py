@@ -25,11 +25,10 @@ _TOKEN = re.compile(
 
 
 class Found(NamedTuple):
-    """How a column writes its dates; ``also`` is another reading that fits as well."""
+    """How a column writes its dates."""
 
     format: str
     kind: DateKind
-    also: str | None = None
 
 
 def parse(text: pl.Series, format: str) -> pl.Series:
@@ -57,7 +56,7 @@ def find(sample: pl.Series) -> list[Found]:
     if 2 * count < len(sample):
         return []
     kind: DateKind = "datetime" if any(times) else "date"
-    if day == "%Y-#-#":
+    if day == "%Y-#-#" and not any("%p" in time for time in times):
         return [Found("", kind)]
     time = times.most_common(1)[0][0]
     return [Found(f"{date}{time}", "datetime" if time else "date") for date in _orders(day)]

@@ -115,6 +115,7 @@ DATES = {
     "%B %d, %Y": (["Jan 31, 2024", "December 1, 2022"], 31),
     "%d-%B-%y": (["31-JAN-24", "14-Feb-23"], 31),
     "%A, %d %B %Y": (["Wed, 31 Jan 2024", "Tue, 14 Feb 2023"], 31),
+    "%Y-%m-%d %I:%M %p": (["2024-01-31 10:30 AM", "2024-02-01 1:05 PM"], 31),
     "%Y-%m": (["2024-01", "2023-12"], 1),
     "%B %Y": (["Jan 2024", "December 2023"], 1),
     "%d/%m/%Y %H:%M": (["31/01/2024 10:30", "01/02/2024 00:00"], 31),
@@ -203,6 +204,8 @@ def test_words_among_numbers() -> None:
     assert few.evidence == "text read as numbers; 'unknown' (12 rows), '***' (12 rows) are missing"
     ages = [str(i % 80) for i in range(400)] + ["old"] * 3
     assert judge(pl.Series(ages)).nulls == ("old",)
+    weights = [f"{i} kg" for i in range(99)] + ["7 lb"]
+    assert judge(pl.Series(weights)).nulls == ("7 lb",)
     assert isinstance(judged(["1", "2", "3", "ground"]), Category)
     assert isinstance(judged(["1", "unknown", "unknown"]), Category)  # mostly words
 
