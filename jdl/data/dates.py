@@ -71,6 +71,8 @@ def _shape(text: str) -> tuple[str, str] | None:
     """Give the shape of a date, its day, month and short years as ``#``, and the format of its time."""
     time = _TIME.search(text)
     day, clock = (text[: time.start()], _clock(time)) if time else (text, "")
+    if re.fullmatch(r"\d{8}T\d{6}", text):
+        day, clock = text[:8], "T%H%M%S"
     if re.fullmatch(r"\d{8}", day):
         return ("%Y%m%d", clock) if 1800 <= int(day[:4]) <= 2200 else None
     wrong, parts, short = False, [], []
@@ -155,9 +157,9 @@ def _strictly(text: pl.Series, format: str) -> pl.Series:
 
 
 def _iso(text: pl.Series) -> pl.Series:
-    spaced = text.str.replace("T", " ", literal=True)
-    if spaced.str.contains(r"(?:Z|UTC)$").any():
-        spaced = spaced.str.replace(r" ?(?:Z|UTC)$", "+0000")
+    zoned = text.str.contains(r"(?:Z|UTC|GMT)$").any()
+    spaced = text.str.replace(r" ?(?:Z|UTC|GMT)$", "+0000") if zoned else text
+    spaced = spaced.str.replace("T", " ", literal=True)
     readers: list[Callable[[pl.Series], pl.Series]] = [
         lambda s: s.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         *(

@@ -54,6 +54,8 @@ def _judge_numbers(column: pl.Series, kind: Kind) -> Column | Dropped:
     if not len(finite):
         return Dropped(name, "all missing: no finite value")
     low, high = float(finite.min()), float(finite.max())
+    if low == high and column.dtype.is_integer() and column.n_unique() - bool(missing) > 1:
+        return _judge_too_long(column, missing)
     if low == high and not missing:
         return Dropped(name, f"constant: every row holds {column[0]}")
     whole = kind == "number" and (column.dtype.is_integer() or bool((finite == np.round(finite)).all()))
@@ -106,6 +108,15 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         )
     evidence = f"whole numbers with {len(texts)} values, by the column's name codes and no quantities"
     return Category(name, tuple(texts.sort()), missing, evidence=evidence)
+
+
+def _judge_too_long(column: pl.Series, missing: int) -> Category | Dropped:
+    """Judge whole numbers that a float cannot tell apart."""
+    texts, present = as_text(column).drop_nulls().unique(), len(column) - missing
+    why = "whole numbers that differ in their last digits alone"
+    if 2 * len(texts) > present:
+        return Dropped(column.name, f"identifier: {len(texts)} different in {present} rows, {why}")
+    return Category(column.name, tuple(texts.sort()), missing, evidence=f"{why}: {len(texts)} levels")
 
 
 def _looks_like_time(low: float, high: float) -> bool:

@@ -137,6 +137,8 @@ def test_dates_in_text(form: str) -> None:
 
 
 def test_time_zones_are_written_in_utc() -> None:
+    some = ["2024-01-31 14:30 UTC", "2024-02-01 14:30 GMT"]
+    assert (judged(some).kind, judged(some).format) == ("datetime", "")
     texts = ["2024-01-31T23:30:00-02:00", "2024-01-31 10:00:00+0100", "2024-01-31T10:00:00.25Z", "2024-01-31"]
     days = encoded(texts, texts, "dates")
     first = (dt.date(2024, 1, 31) - dt.date(1970, 1, 1)).days
@@ -148,6 +150,12 @@ def test_days_in_order_tell_the_month() -> None:
     found = judge(pl.Series("x", [f"{day:%d/%m/%Y}" for day in days]))
     assert found.format == "%d/%m/%Y"
     assert "fits as well; the rows are in order in the one taken" in found.evidence
+
+
+def test_compact_date_times() -> None:
+    texts = ["20240131T103000", "20240201T000000"]
+    assert judged(texts).format == "%Y%m%dT%H%M%S"
+    assert encoded(texts, texts, "dates")[0].tolist() == [19753, 37800]
 
 
 def test_whole_numbers_that_are_days() -> None:
@@ -300,6 +308,14 @@ def test_huge_whole_numbers_keep_their_differences() -> None:
     (number,) = schema.numbers
     values = schema.encode(pl.DataFrame({"at": stamps}))["numbers"][:, 0]
     np.testing.assert_allclose(np.diff(values) * number.scale, 1e9, rtol=1e-4)
+
+
+def test_whole_numbers_that_no_float_tells_apart() -> None:
+    largest = 2**63 - 1
+    assert judge(pl.Series([largest - i for i in range(N)])).reason.startswith(
+        "identifier: 60 different in 60"
+    )
+    assert judged([largest, largest - 1, largest - 2]).levels == tuple(str(largest - i) for i in (2, 1, 0))
 
 
 # Properties.
