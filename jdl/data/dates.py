@@ -25,11 +25,10 @@ _TOKEN = re.compile(
 
 
 class Found(NamedTuple):
-    """How a column writes its dates; ``also`` is another reading that fits as well."""
+    """How a column writes its dates."""
 
     format: str
     kind: DateKind
-    also: str | None = None
 
 
 def parse(text: pl.Series, format: str) -> pl.Series:
@@ -57,7 +56,7 @@ def find(sample: pl.Series) -> list[Found]:
     if 2 * count < len(sample):
         return []
     kind: DateKind = "datetime" if any(times) else "date"
-    if day == "%Y-#-#":
+    if day == "%Y-#-#" and not any("%p" in time for time in times):
         return [Found("", kind)]
     time = times.most_common(1)[0][0]
     return [Found(f"{date}{time}", "datetime" if time else "date") for date in _orders(day)]
@@ -72,6 +71,8 @@ def _shape(text: str) -> tuple[str, str] | None:
     """Give the shape of a date, its day, month and short years as ``#``, and the format of its time."""
     time = _TIME.search(text)
     day, clock = (text[: time.start()], _clock(time)) if time else (text, "")
+    if re.fullmatch(r"\d{8}T\d{6}", text):
+        day, clock = text[:8], "T%H%M%S"
     if re.fullmatch(r"\d{8}", day):
         return ("%Y%m%d", clock) if 1800 <= int(day[:4]) <= 2200 else None
     wrong, parts, short = False, [], []
@@ -156,9 +157,9 @@ def _strictly(text: pl.Series, format: str) -> pl.Series:
 
 
 def _iso(text: pl.Series) -> pl.Series:
-    spaced = text.str.replace("T", " ", literal=True)
-    if spaced.str.contains(r"(?:Z|UTC)$").any():
-        spaced = spaced.str.replace(r" ?(?:Z|UTC)$", "+0000")
+    zoned = text.str.contains(r"(?:Z|UTC|GMT)$").any()
+    spaced = text.str.replace(r" ?(?:Z|UTC|GMT)$", "+0000") if zoned else text
+    spaced = spaced.str.replace("T", " ", literal=True)
     readers: list[Callable[[pl.Series], pl.Series]] = [
         lambda s: s.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
         *(

@@ -47,7 +47,7 @@ def to_float(column: pl.Series, number: Number) -> NDArray[np.float64]:
         return np.full(len(column), np.nan)
     if dtype == pl.String:
         values = _read(column, number)
-    elif number.kind == "time" and dtype == pl.Time:
+    elif number.kind in ("time", "duration") and dtype == pl.Time:  # short durations read as times of day
         values = column.to_physical() / 1e9
     elif number.kind == "duration" and dtype == pl.Duration:
         values = column.dt.total_microseconds() / 1e6

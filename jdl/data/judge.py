@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 from jdl.data import judge_text
 from jdl.data.columns import MISSING_DAY, Category, Column, Date, Dropped, Kind, Number
 from jdl.data.describe import number_shown
+from jdl.data.distinct import FEW_ROWS
 from jdl.data.encode import as_text, to_days, to_float
 from jdl.data.errors import DataError
 from jdl.data.fitted import fitted
 from jdl.data.nulls import clean
-
-FEW_ROWS = 20
-"""Below this, that all values differ says nothing about a column."""
 
 _KEY = re.compile(
     r"(?i:(?:^|[_\s.-])(?:id|ids|uid|key|zip|zipcode|zip_?code|post_?code|postal_?code|plz|sku|code|no)$)|[a-z](?:Id|ID|Code)$"
@@ -56,6 +54,8 @@ def _judge_numbers(column: pl.Series, kind: Kind) -> Column | Dropped:
     if not len(finite):
         return Dropped(name, "all missing: no finite value")
     low, high = float(finite.min()), float(finite.max())
+    if low == high and column.dtype.is_integer() and column.n_unique() - bool(missing) > 1:
+        return _judge_too_long(column, missing)
     if low == high and not missing:
         return Dropped(name, f"constant: every row holds {column[0]}")
     whole = kind == "number" and (column.dtype.is_integer() or bool((finite == np.round(finite)).all()))
@@ -108,6 +108,15 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         )
     evidence = f"whole numbers with {len(texts)} values, by the column's name codes and no quantities"
     return Category(name, tuple(texts.sort()), missing, evidence=evidence)
+
+
+def _judge_too_long(column: pl.Series, missing: int) -> Category | Dropped:
+    """Judge whole numbers that a float cannot tell apart."""
+    texts, present = as_text(column).drop_nulls().unique(), len(column) - missing
+    why = "whole numbers that differ in their last digits alone"
+    if 2 * len(texts) > present:
+        return Dropped(column.name, f"identifier: {len(texts)} different in {present} rows, {why}")
+    return Category(column.name, tuple(texts.sort()), missing, evidence=f"{why}: {len(texts)} levels")
 
 
 def _looks_like_time(low: float, high: float) -> bool:

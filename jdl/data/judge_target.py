@@ -6,9 +6,11 @@ import polars as pl
 
 from jdl.data import judge_text
 from jdl.data.columns import Number, Target, Task
+from jdl.data.distinct import FEW_ROWS, gather
 from jdl.data.encode import to_float
 from jdl.data.errors import DataError
 from jdl.data.fitted import center_and_spread
+from jdl.data.judge_levels import digits
 from jdl.data.levels import merged
 from jdl.data.targets import as_number
 
@@ -44,8 +46,8 @@ def _quantity_in_text(column: pl.Series, task: Task | None) -> Target | None:
     """Give a regression where text is read as numbers with more values than classes have."""
     if task == "classification":
         return None
-    values = judge_text.gather(column)
-    number = None if judge_text.digits(values) is not None else judge_text.number(values)
+    values = gather(column)
+    number = None if digits(values) is not None else judge_text.number(values)
     if not isinstance(number, Number):
         if task == "regression":
             to_float(column, as_number(Target(column.name, "regression")))  # names the row
@@ -62,7 +64,7 @@ def _quantity_in_text(column: pl.Series, task: Task | None) -> Target | None:
 
 
 def _text_classes(column: pl.Series, reason: str) -> tuple[Target, list[str]]:
-    values = judge_text.gather(column)
+    values = gather(column)
     levels = merged(values.texts, values.counts)
     if levels is None:
         frame = pl.DataFrame([values.texts.alias("text"), values.counts]).sort("text")
@@ -97,7 +99,7 @@ def _task(column: pl.Series, distinct: int, task: Task | None) -> tuple[Single, 
     if task == "regression":
         to_float(column, as_number(Target(column.name, "regression")))
         return task, "given"
-    if not numeric and distinct == rows and rows >= judge_text.FEW_ROWS:
+    if not numeric and distinct == rows and rows >= FEW_ROWS:
         raise DataError(
             f"target column {column.name!r}: all {rows} values differ; a class needs rows to learn from"
         )

@@ -1,6 +1,7 @@
 """Numbers written as text: how a column writes them, and what they are."""
 
 import re
+from collections import Counter
 
 import polars as pl
 
@@ -117,18 +118,24 @@ def _pattern(format: Format) -> str:
 
 
 def _units(texts: pl.Series) -> tuple[str, ...]:
-    """Give the spellings of the one unit that stands with these numbers; none where there are several."""
+    """Give the spellings of the unit that stands with nearly all of these numbers; none where they differ."""
     number = rf"(?:\d[\d.,' _]*|[.,]\d+){_EXPONENT}"
     pattern = rf"^[+-]? ?(?P<first>(?i:{_CURRENCIES}))? ?[+-]? ?{number} ?(?P<last>{_UNIT})?$"
     parts = texts.str.extract_groups(pattern).struct.unnest()
     first, last = parts["first"], parts["last"].str.strip_chars()
-    both = first.is_not_null() & last.is_not_null()
-    fits = texts.str.contains(pattern)
-    units = first.fill_null(last).filter(fits)
-    kinds = {unit.lower().rstrip(".") for unit in units.drop_nulls()}
-    one = len({kind.removesuffix("s") for kind in kinds}) == 1
-    if not one or both.any() or "e" in kinds:  # which is that of an exponent
+    one = first.is_null() | last.is_null()
+    found = first.fill_null(last).filter(texts.str.contains(pattern) & one).str.to_lowercase().to_list()
+    kinds = Counter(_kind(unit) for unit in found if unit is not None)
+    if not kinds:
         return ()
-    spelled = tuple(sorted({unit.lower() for unit in units.drop_nulls()}))
+    kind, count = kinds.most_common(1)[0]
+    if 10 * count < 9 * kinds.total() or kind == "e":  # which is that of an exponent
+        return ()
+    spelled = tuple(sorted({unit for unit in found if unit is not None and _kind(unit) == kind}))
     optional = all(re.fullmatch(r"\W+", unit) for unit in spelled)  # a currency's sign or % may be left out
-    return spelled if optional or units.null_count() == 0 else ()
+    return spelled if optional or None not in found else ()
+
+
+def _kind(unit: str) -> str:
+    """Write ``month`` and ``months``, ``Fr`` and ``Fr.`` alike."""
+    return unit.rstrip(".").removesuffix("s")

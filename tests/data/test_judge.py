@@ -115,6 +115,7 @@ DATES = {
     "%B %d, %Y": (["Jan 31, 2024", "December 1, 2022"], 31),
     "%d-%B-%y": (["31-JAN-24", "14-Feb-23"], 31),
     "%A, %d %B %Y": (["Wed, 31 Jan 2024", "Tue, 14 Feb 2023"], 31),
+    "%Y-%m-%d %I:%M %p": (["2024-01-31 10:30 AM", "2024-02-01 1:05 PM"], 31),
     "%Y-%m": (["2024-01", "2023-12"], 1),
     "%B %Y": (["Jan 2024", "December 2023"], 1),
     "%d/%m/%Y %H:%M": (["31/01/2024 10:30", "01/02/2024 00:00"], 31),
@@ -136,6 +137,8 @@ def test_dates_in_text(form: str) -> None:
 
 
 def test_time_zones_are_written_in_utc() -> None:
+    some = ["2024-01-31 14:30 UTC", "2024-02-01 14:30 GMT"]
+    assert (judged(some).kind, judged(some).format) == ("datetime", "")
     texts = ["2024-01-31T23:30:00-02:00", "2024-01-31 10:00:00+0100", "2024-01-31T10:00:00.25Z", "2024-01-31"]
     days = encoded(texts, texts, "dates")
     first = (dt.date(2024, 1, 31) - dt.date(1970, 1, 1)).days
@@ -147,6 +150,12 @@ def test_days_in_order_tell_the_month() -> None:
     found = judge(pl.Series("x", [f"{day:%d/%m/%Y}" for day in days]))
     assert found.format == "%d/%m/%Y"
     assert "fits as well; the rows are in order in the one taken" in found.evidence
+
+
+def test_compact_date_times() -> None:
+    texts = ["20240131T103000", "20240201T000000"]
+    assert judged(texts).format == "%Y%m%dT%H%M%S"
+    assert encoded(texts, texts, "dates")[0].tolist() == [19753, 37800]
 
 
 def test_whole_numbers_that_are_days() -> None:
@@ -203,6 +212,8 @@ def test_words_among_numbers() -> None:
     assert few.evidence == "text read as numbers; 'unknown' (12 rows), '***' (12 rows) are missing"
     ages = [str(i % 80) for i in range(400)] + ["old"] * 3
     assert judge(pl.Series(ages)).nulls == ("old",)
+    weights = [f"{i} kg" for i in range(99)] + ["7 lb"]
+    assert judge(pl.Series(weights)).nulls == ("7 lb",)
     assert isinstance(judged(["1", "2", "3", "ground"]), Category)
     assert isinstance(judged(["1", "unknown", "unknown"]), Category)  # mostly words
 
@@ -259,6 +270,18 @@ def test_keys_that_recur_are_levels() -> None:
     assert schema.encode(frame)["categories"][:, 0].tolist() == [1, 0, 2]  # of "17", "4", "9"
 
 
+def test_a_lone_zero_in_front_is_a_slip() -> None:
+    found = judge(pl.Series("age", [str(20 + i % 60) for i in range(100)] + ["031"]))
+    assert isinstance(found, Number)
+    assert (found.low, found.high) == (20, 79)
+
+
+def test_short_durations_may_come_as_times_of_day() -> None:
+    schema = infer_schema(pl.DataFrame({"x": ["36:15:00", "10:00:00"]}))
+    numbers = schema.encode(pl.DataFrame({"x": [dt.time(10), None]}))["numbers"]
+    np.testing.assert_array_equal(numbers[:, 0], [36000, np.nan])
+
+
 def test_free_text_is_text() -> None:
     reviews = [f"a product of nice quality, number {i}, and cheap" for i in range(N)]
     names = [f"John{chr(97 + i % 26)} Smi{chr(97 + i // 26)}th" for i in range(N)]
@@ -271,7 +294,7 @@ def test_free_text_is_text() -> None:
 
 
 def test_rare_levels_of_very_many_are_unseen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jdl.data.judge_text.MOST_LEVELS", 3)
+    monkeypatch.setattr("jdl.data.judge_levels.MOST_LEVELS", 3)
     found = judged(["a", "b", "c", "d"])
     assert found.levels == ("a", "b", "c", "d")
     found = judge(pl.Series(["a", "b", "c"] * 10 + ["d", "e"]))
@@ -285,6 +308,14 @@ def test_huge_whole_numbers_keep_their_differences() -> None:
     (number,) = schema.numbers
     values = schema.encode(pl.DataFrame({"at": stamps}))["numbers"][:, 0]
     np.testing.assert_allclose(np.diff(values) * number.scale, 1e9, rtol=1e-4)
+
+
+def test_whole_numbers_that_no_float_tells_apart() -> None:
+    largest = 2**63 - 1
+    assert judge(pl.Series([largest - i for i in range(N)])).reason.startswith(
+        "identifier: 60 different in 60"
+    )
+    assert judged([largest, largest - 1, largest - 2]).levels == tuple(str(largest - i) for i in (2, 1, 0))
 
 
 # Properties.

@@ -1,0 +1,105 @@
+"""Whether texts are levels of a category, keys, codes or free text."""
+
+import polars as pl
+
+from jdl.data.columns import Category, Column, Dropped, Text
+from jdl.data.distinct import FEW_ROWS, Texts
+from jdl.data.levels import merged
+
+MOST_LEVELS = 10_000
+"""Where a category has more levels than this, those of a single row are left out: they count as unseen."""
+
+_KEYS = {
+    "UUIDs": r"^\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?$",
+    "hashes": r"^(?:0x)?(?:[0-9a-f]{16,128}|[0-9A-F]{16,128})$",
+    "e-mail addresses": r"^[^@\s]+@[^@\s]+\.[A-Za-z]{2,}$",
+    "web addresses": r"^(?i:(?:https?|ftp)://|www\.)\S+$",
+    "telephone numbers": r"^\+\d[\d ()./-]{7,}$",
+    "addresses of machines": r"^\d{1,3}(?:\.\d{1,3}){3}$|^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$",
+}
+
+
+def key(values: Texts) -> Dropped | None:
+    """Find texts of which each stands for one thing, by how they are written."""
+    distinct = len(values.texts)
+    if not (2 * distinct > values.present or (distinct > FEW_ROWS and FEW_ROWS * distinct > values.present)):
+        return None
+    for what, pattern in _KEYS.items():
+        if not values.sample.str.contains(pattern).all():
+            continue
+        share = values.texts.str.contains(pattern).mean()
+        letters = what != "hashes" or values.sample.str.contains(r"\d.*[A-Fa-f]|[A-Fa-f].*\d").any()
+        if letters and isinstance(share, float) and share > 0.99:
+            return Dropped(values.name, f"identifier: {what}, {distinct} different in {values.present} rows")
+    return None
+
+
+def digits(values: Texts) -> Column | Dropped | None:
+    """Find codes of digits: with zeros in front, or too long to be quantities."""
+    if not values.sample.str.contains(r"^\d+$").all():
+        return None
+    if not values.texts.str.contains(r"^\d+$").mean() > 0.99:  # type: ignore[operator]
+        return None
+    is_padded = values.texts.str.contains(r"^0\d")
+    widths = values.texts.str.len_bytes()
+    rows = int(values.counts.filter(is_padded).sum() or 0)
+    if rows and (widths.min() == widths.max() or 50 * rows >= values.present):  # else slips of the pen
+        why = f"digits with zeros in front, as {values.texts.filter(is_padded)[0]!r}"
+        return _nearly_unique(values, why) or category(values, why)
+    long = widths.min()
+    if isinstance(long, int) and long > 15:
+        return _nearly_unique(values, f"numbers of {long} digits and more")
+    return None
+
+
+def text(values: Texts) -> Column | Dropped:
+    """Judge texts that mostly differ: free text, or keys."""
+    some = values.sample
+    words = some.str.count_matches(r"[\p{L}][\p{L}\p{M}'’-]+").mean()
+    signs = some.str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]").mean()
+    assert isinstance(words, float) and isinstance(signs, float)
+    several = words + signs / 3 >= 2
+    if several:
+        evidence = (
+            f"{len(values.texts)} different texts of {words:.1f} words on average in {values.present} rows"
+        )
+        return Text(values.name, values.missing, evidence)
+    return _nearly_unique(values) or category(values)
+
+
+def is_repeated(values: Texts) -> bool:
+    """Tell whether texts recur enough to be levels; long ones may recur and still be text."""
+    words = values.sample.str.count_matches(r"\s+").mean()
+    long = isinstance(words, float) and words >= 6
+    return len(values.texts) * (5 if long else 2) <= values.present
+
+
+def _nearly_unique(values: Texts, why: str = "") -> Dropped | None:
+    distinct, present = len(values.texts), values.present
+    most = distinct == present if present < 10 * FEW_ROWS else 10 * distinct >= 9 * present
+    many = 2 * distinct > present and distinct > 1000
+    if present < FEW_ROWS or not (most or many):
+        return None
+    reason = f"identifier: {distinct} different texts in {present} rows"
+    return Dropped(values.name, f"{reason}, {why}" if why else reason)
+
+
+def category(values: Texts, why: str = "") -> Category:
+    """Give the category of a column of texts; spellings are one where case does not tell them apart."""
+    levels = merged(values.texts, values.counts)
+    ignore_case = levels is not None
+    if levels is None:
+        frame = pl.DataFrame([values.texts.alias("text"), values.counts]).sort("text")
+        levels = frame["text"].to_list(), frame["count"].to_list(), 0
+    names, counts, spellings = levels
+    evidence = (
+        f"{why}: {len(names)} levels" if why else f"text with {len(names)} levels in {values.present} rows"
+    )
+    if spellings:
+        evidence += f"; {spellings} other spellings of them in case or blanks"
+    elif not ignore_case:
+        evidence += "; upper and lower case tell them apart"
+    if len(names) > MOST_LEVELS:
+        names = [name for name, count in zip(names, counts, strict=True) if count > 1]
+        evidence += f"; the {len(counts) - len(names)} of a single row count as unseen"
+    return Category(values.name, tuple(names), values.missing, ignore_case, evidence)
