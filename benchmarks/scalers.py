@@ -54,7 +54,9 @@ def seconds(work: Callable[[], object]) -> float:
 def measure(name: str, x: np.ndarray, repeats: int) -> dict[str, object]:
     """Let both sides take turns, after one call of each that is not counted."""
     ours, theirs = PAIRS[name]
-    ours_on = jax.jit(lambda key, rows: jax.vmap(ours.apply, (None, 0))(ours.fit(key, rows, None, None), rows))
+    ours_on = jax.jit(
+        lambda key, rows: jax.vmap(ours.apply, (None, 0))(ours.fit(key, rows, None, None), rows)
+    )
     key, on_device = jax.random.key(0), jnp.asarray(x)
     sides = {"jdl": lambda: ours_on(key, on_device), "sklearn": lambda: theirs().fit_transform(x)}
     for side in sides.values():

@@ -175,7 +175,7 @@ def draws(key: Any, name: str, rows: Any, first: Any = 0) -> jax.Array:
     key = jax.random.key(0) if key is None else key
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
     numbers = first + jnp.arange(rows) if isinstance(rows, int) else jnp.asarray(rows)
-    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i)))(numbers)
+    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), (), jnp.uint32))(numbers)
 
 
 def weights(rows: int, weight: Any, dtype: Any = jnp.float32) -> jax.Array:

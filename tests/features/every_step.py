@@ -27,7 +27,6 @@ STEPS = {
         "impute_mean": features.impute_mean(),
         "impute_median": features.impute_median(),
         "piecewise": features.piecewise(4),
-        "chain": features.chain(features.robust(), features.impute_constant(0.0)),
     },
     "categories": {
         "ordinal": coding(features.ordinal()),
@@ -38,7 +37,7 @@ STEPS = {
         "target_encoding": coding(features.target_encoding(3)),
         "by_cardinality": coding(
             features.by_cardinality(
-                features.ordinal(), features.together(features.target_encoding(3), features.hashed(4)), 5
+                features.ordinal(), features.together(features.one_hot(), features.hashed(4)), 5
             )
         ),
     },
@@ -58,9 +57,7 @@ def everything() -> Prepare:
         return {name: step.apply(stats[name], row[kind], fold, key) for kind, name, step in FLAT}
 
     def part(key: Any, rows: Any, target: Any, weight: Any, first: Any = 0) -> Any:
-        return {
-            name: step.summary.part(key, rows[kind], target, weight, first) for kind, name, step in FLAT
-        }
+        return {name: step.summary.part(key, rows[kind], target, weight, first) for kind, name, step in FLAT}
 
     def merge(left: Any, right: Any) -> Any:
         return {name: step.summary.merge(left[name], right[name]) for _, name, step in FLAT}
@@ -72,7 +69,7 @@ def everything() -> Prepare:
 
 
 def rows(seed: int = 0, count: int = ROWS) -> dict[str, np.ndarray]:
-    """Numbers normal, skewed, far away, tiny, constant and with gaps; codes, dates and texts of every sort."""
+    """Numbers normal, skewed, far away, tiny, constant, with gaps; codes, dates and texts of every sort."""
     rng = np.random.default_rng(seed)
     numbers = np.stack(
         [
@@ -91,7 +88,9 @@ def rows(seed: int = 0, count: int = ROWS) -> dict[str, np.ndarray]:
         "numbers": numbers,
         "categories": rng.integers(0, COLUMNS.sizes, (count, 3)).astype(np.int32),
         "dates": dates.astype(np.int32),
-        "texts": (rng.integers(1, 2**31 - 1, (count, 2, 4)) * rng.integers(0, 2, (count, 2, 4))).astype(np.int32),
+        "texts": (rng.integers(1, 2**31 - 1, (count, 2, 4)) * rng.integers(0, 2, (count, 2, 4))).astype(
+            np.int32
+        ),
     }
 
 
@@ -105,5 +104,5 @@ def weights(seed: int = 0, count: int = ROWS) -> np.ndarray:
 
 EVERY = everything()
 KEY = jax.random.key(3)
-fit = jax.jit(EVERY.fit)
+fits = jax.jit(jax.vmap(EVERY.fit, (None, None, None, 0)))  # over the weights of two folds
 apply = jax.jit(jax.vmap(EVERY.apply, (None, 0, 0)))
