@@ -85,7 +85,7 @@ def test_files_that_are_not_tables(capsys: pytest.CaptureFixture[str]) -> None:
     Path("ragged.csv").write_text("x,y\n1,2\n1,2,3\n")
     assert "ragged.csv: row 2 has 3 fields" in refused(capsys, "fit", "ragged.csv", "--target", "y")
     Path("folder.csv").mkdir()
-    assert "folder.csv: cannot be read" in refused(capsys, "fit", "folder.csv", "--target", "y")
+    assert "folder.csv: the folder holds no table" in refused(capsys, "fit", "folder.csv", "--target", "y")
     good().write_parquet("whole.parquet")
     content = Path("whole.parquet").read_bytes()
     Path("half.parquet").write_bytes(content[: len(content) // 2])
@@ -125,13 +125,13 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
     def begun(job: study.Study, schema: jdl.data.Schema, data: dict, valid: dict) -> tuple:
         import jax
 
-        recipe, hyper = jdl.models.recipe(schema, len(data["y"]), study.NETWORK)
+        recipe, hyper = jdl.models.recipe(schema, len(data["y"]), jdl.models.DEFAULT)
         made = recipe(hyper)
         stats = made.prepare.fit(None, data["x"], data["y"], None)
         row = {name: values[0] for name, values in data["x"].items()}
         params, state = made.network.init(jax.random.key(0), made.prepare.apply(stats, row))
         arrays = jax.device_get((params, state, stats))
-        return jdl.Model(schema, study.NETWORK, hyper, *arrays, ({"loss": 1.0},)), FACTS
+        return jdl.Model(schema, jdl.models.DEFAULT, hyper, *arrays, ({"loss": 1.0},)), FACTS
 
     monkeypatch.setattr(study, "_train", begun)
 

@@ -126,7 +126,8 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_kind_of_column(fitted: Path) -> None:
     model = io.load(fitted / "model")
-    assert [column.name for column in model.schema.numbers] == ["size", "day", "open"]
+    assert [column.name for column in model.schema.numbers] == ["size", "open"]
+    assert [column.name for column in model.schema.dates] == ["day"]
     assert [column.name for column in model.schema.categories] == ["colour"]
     assert {column.name for column in model.schema.dropped} == {"empty", "same"}
     assert model.schema.classes == (10, 20, 30)

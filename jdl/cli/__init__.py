@@ -1,4 +1,4 @@
-"""The command ``jdl``: try it, fit a model of a table, predict with it."""
+"""The command ``jdl``: try it, see what a table holds, fit a model of it, predict with it."""
 
 import argparse
 import os
@@ -6,6 +6,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+
+TABLES = "CSV, TSV, Parquet, Arrow or JSON lines; a folder or a pattern of such files"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,22 +49,42 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path("adult-model"), help="folder of the model (adult-model)"
     )
 
-    fit = commands.add_parser("fit", help="train on a CSV or Parquet file")
-    fit.add_argument("table", type=Path, metavar="TABLE", help="a .csv, .tsv or .parquet file")
-    fit.add_argument("--target", required=True, metavar="COLUMN", help="the column to predict")
+    fit = commands.add_parser("fit", help="train on a table")
+    fit.add_argument(
+        "table",
+        type=Path,
+        metavar="TABLE",
+        help="CSV, TSV, Parquet, Arrow, JSON lines; a folder or pattern of them",
+    )
+    goal = fit.add_mutually_exclusive_group(required=True)
+    goal.add_argument("--target", nargs="+", metavar="COLUMN", help="the column to predict, or several")
+    goal.add_argument(
+        "--schema", type=Path, metavar="FILE", help="what the columns are, as jdl schema --out wrote it"
+    )
     fit.add_argument("--task", choices=("classification", "regression"), help="inferred unless given")
     fit.add_argument("--out", type=Path, metavar="DIR", help="folder of the model (TABLE's name and -model)")
+
+    schema = commands.add_parser("schema", help="tell what the columns of a table are, and why")
+    schema.add_argument("table", type=Path, metavar="TABLE", help=TABLES)
+    schema.add_argument("--target", nargs="+", metavar="COLUMN", help="the column to predict, or several")
+    schema.add_argument("--out", type=Path, metavar="FILE", help="write it as JSON, to be edited by hand")
+    schema.add_argument("--json", action="store_true", help="print it as JSON")
 
     for command in (demo, fit):
         command.add_argument(
             "--seed", type=_natural, default=0, metavar="N", help="of all random choices (0)"
         )
+        command.add_argument(
+            "--model",
+            metavar="NAME",
+            help="the network: realmlp, tabm, … ('?' names all; the best default)",
+        )
         command.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training rows")
         command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
-    predict = commands.add_parser("predict", help="apply a saved model to a CSV or Parquet file")
+    predict = commands.add_parser("predict", help="apply a saved model to a table")
     predict.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
-    predict.add_argument("table", type=Path, metavar="TABLE", help="a .csv, .tsv or .parquet file")
+    predict.add_argument("table", type=Path, metavar="TABLE", help=TABLES)
     predict.add_argument(
         "--out", type=Path, metavar="FILE", help=".csv or .parquet; CSV to standard output unless given"
     )

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from jdl.cli.schema import read
 from jdl.cli.show import report
 from jdl.cli.study import Study, study
 from jdl.data import DataError, holdout, infer_schema, read_table
@@ -14,8 +15,9 @@ FEWEST = 10  # labelled rows: some train, some choose the epoch, some are scored
 def run(options: argparse.Namespace) -> None:
     """Hold out test rows, train on the others, score and save."""
     out = options.out or Path(f"{options.table.stem}-model")
-    table = read_table(options.table)
-    schema = infer_schema(table, options.target, options.task)
+    given = None if options.schema is None else read(options.schema)
+    table = read_table(options.table, given.text_columns if given else ())
+    schema = given or infer_schema(table, options.target, options.task)
     rows = schema.labelled(table)
     if rows.height < FEWEST:
         raise DataError(
@@ -25,8 +27,11 @@ def run(options: argparse.Namespace) -> None:
     train, test = holdout(
         schema.encode_target(rows), TEST, options.seed, stratify=schema.task == "classification"
     )
+    # The levels and ranges of the columns are those of the training rows, unless they were given.
+    goals = tuple(part.name for part in schema.targets)
+    found = given or infer_schema(rows[train], goals, schema.task)
     job = Study(
-        options.table.name, str(options.table), rows[train], rows[test], options.target, schema.task, out,
-        options.seed, options.epochs, unlabelled=table.height - rows.height, reason=schema.target.reason,
+        options.table.name, str(options.table), rows[train], rows[test], found, out, options.seed,
+        options.epochs, options.model, unlabelled=table.height - rows.height, reason=schema.target.reason,
     )  # fmt: skip
     report(study(job), as_json=options.json)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from jdl import features, metrics
 from jdl.data import Schema
-from jdl.io import Model
 
 Scores = dict[str, float]
 Rows = dict[str, NDArray]
@@ -18,14 +17,34 @@ MOST = 100_000  # training rows of the simple model
 
 
 def score(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
-    """Score outputs as ``Model.predict_rows`` gives them; errors of numbers are in the target's own units."""
+    """Score outputs as ``Model.predict_rows`` gives them, means over the targets where there are several.
+
+    Errors of numbers are in the targets' own units.
+    """
     if schema.task == "regression":
-        error = np.abs(outputs.astype(np.float64) - target) * schema.target.scale
-        r2 = metrics.evaluate(metrics.r2(), outputs, target)
-        return {"rmse": float(np.sqrt(np.mean(error**2))), "mae": float(error.mean()), "r2": float(r2)}
+        return _number_scores(schema, outputs.reshape(len(target), -1), target.reshape(len(target), -1))
+    if schema.task == "multilabel":
+        return _label_scores(outputs, target)
     logits = np.log(np.maximum(outputs, 1e-12)).astype(np.float32)
     found = jax.device_get(_class_scores(len(schema.classes), logits, target)) | {"auc": _auc(logits, target)}
     return {name: float(found[name]) for name in ("accuracy", "precision", "recall", "f1", "auc", "log_loss")}
+
+
+def _number_scores(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
+    scale = np.array([part.scale for part in schema.targets])
+    error = np.abs(outputs.astype(np.float64) - target) * scale
+    r2 = [metrics.evaluate(metrics.r2(), *pair) for pair in zip(outputs.T, target.T, strict=True)]
+    rmse = np.sqrt(np.mean(error**2, 0)).mean()
+    return {"rmse": float(rmse), "mae": float(error.mean()), "r2": float(np.mean(r2))}
+
+
+def _label_scores(outputs: NDArray, target: NDArray) -> Scores:
+    pairs = [(np.stack([1 - p, p], 1), t) for p, t in zip(outputs.T, target.T, strict=True)]
+    logs = [(np.log(np.maximum(p, 1e-12)).astype(np.float32), t) for p, t in pairs]
+    each = [jax.device_get(_class_scores(2, *pair)) | {"auc": _auc(*pair)} for pair in logs]
+    return {
+        name: float(np.mean([one[name] for one in each])) for name in ("accuracy", "f1", "auc", "log_loss")
+    }
 
 
 @partial(jax.jit, static_argnums=0)
@@ -49,35 +68,41 @@ def _auc(logits: NDArray, target: NDArray) -> float:
 
 
 def without_model(schema: Schema, target: NDArray, rows: int) -> NDArray:
-    """Predict the same for every row: the classes' shares in the training rows, or their mean."""
-    if schema.task == "regression":
-        return np.full(rows, target.mean(), np.float32)
-    shares = np.bincount(target, minlength=len(schema.classes)) / len(target)
-    return np.tile(shares, (rows, 1))
+    """Predict the same for every row: the classes' shares in the training rows, or the targets' means."""
+    if schema.task == "classification":
+        shares = np.bincount(target, minlength=len(schema.classes)) / len(target)
+        return np.tile(shares, (rows, 1))
+    return np.full((rows, *target.shape[1:]), target.mean(0), np.float32)
 
 
-def linear(model: Model, train: Rows, target: NDArray, rows: Rows) -> NDArray:
-    """Predict by scikit-learn's logistic or ridge regression, on rows prepared as the model prepares them."""
+def linear(schema: Schema, train: Rows, target: NDArray, rows: Rows) -> NDArray:
+    """Predict by scikit-learn's logistic or ridge regression, on rows prepared as networks have them."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
     some = np.random.default_rng(0).permutation(len(target))[:MOST]
-    inputs = _inputs(model, {name: values[some] for name, values in train.items()})
-    if model.schema.task == "regression":
-        return Ridge().fit(inputs, target[some]).predict(_inputs(model, rows))
-    fitted = LogisticRegression(max_iter=1000).fit(inputs, target[some])
-    found = np.zeros((len(rows["numbers"]), len(model.schema.classes)))
-    found[:, fitted.classes_] = fitted.predict_proba(_inputs(model, rows))
-    return found
+    inputs, others = _inputs(schema, {name: values[some] for name, values in train.items()}, rows)
+    if schema.task == "regression":
+        return Ridge().fit(inputs, target[some]).predict(others)
+    found = []
+    for column in target[some].reshape(len(some), -1).T:
+        fitted = LogisticRegression(max_iter=1000).fit(inputs, column)
+        found.append(np.zeros((others.shape[0], len(schema.classes))))
+        found[-1][:, fitted.classes_] = fitted.predict_proba(others)
+    return found[0] if schema.task == "classification" else np.stack([one[:, 1] for one in found], 1)
 
 
-def _inputs(model: Model, rows: Rows) -> Any:
-    """Lay prepared numbers, what is used as it is, and one-hot levels out as one sparse matrix."""
+def _inputs(schema: Schema, train: Rows, rows: Rows) -> tuple[Any, Any]:
+    """Lay prepared numbers, what is used as it is, and one-hot levels out as sparse matrices."""
+    prepare = features.table(schema)
+    stats = jax.jit(prepare.fit)(jax.random.key(0), train, None, None)
+    apply = jax.jit(jax.vmap(prepare.apply, in_axes=(None, 0)))
+    return tuple(_matrix(schema, jax.device_get(apply(stats, part))) for part in (train, rows))
+
+
+def _matrix(schema: Schema, prepared: Rows) -> Any:
     from scipy import sparse
 
-    stats = model.stats["rows"] if model.schema.task == "regression" else model.stats
-    apply = jax.jit(jax.vmap(features.table(model.schema).apply, in_axes=(None, 0)))
-    prepared = jax.device_get(apply(jax.device_put(stats), rows))
-    codes, sizes = prepared["categories"], np.array(features.cardinalities(model.schema), int)
+    codes, sizes = prepared["categories"], np.array(features.cardinalities(schema), int)
     places = codes + np.cumsum(sizes) - sizes
     at = np.repeat(np.arange(len(codes)), len(sizes)), places.reshape(-1)
     levels = sparse.csr_array((np.ones(places.size), at), shape=(len(codes), int(sizes.sum())))

@@ -90,10 +90,11 @@ def _cell(value: Any) -> str:
 
 def _data(facts: Facts) -> None:
     rows, classes = facts["rows"], facts["classes"]
-    columns = len(facts["numbers"]) + len(facts["categories"])
+    parts = {kind: len(facts[kind]) for kind in ("numbers", "categories", "dates", "texts")}
+    columns, named = sum(parts.values()), ", ".join(f"{n} {kind}" for kind, n in parts.items() if n)
     lines = [
         ("rows", f"{rows['train']:,} to learn from, {rows['test']:,} held out for the scores"),
-        ("columns", f"{columns}: {len(facts['numbers'])} numbers, {len(facts['categories'])} categories"),
+        ("columns", f"{columns}: {named}"),
         ("missing", f"{facts['missing']:,} of {rows['train'] * columns:,} cells"),
         ("target", f"{facts['target']}: {facts['task']} ({facts['reason']})"),
     ]
@@ -115,6 +116,8 @@ def _shares(classes: dict[str, int]) -> str:
 def _columns(facts: Facts) -> None:
     rows = [(c["name"], c["kind"], c["missing"], "") for c in facts["numbers"]]
     rows += [(c["name"], f"{c['levels']:,} levels", c["missing"], "") for c in facts["categories"]]
+    rows += [(c["name"], c["kind"], c["missing"], "") for c in facts["dates"]]
+    rows += [(c["name"], "text", c["missing"], "") for c in facts["texts"]]
     rows += [(c["name"], "not used", 0, c["reason"]) for c in facts["dropped"]]
     table("columns, as inferred", ("name", "kind", "missing", ""), rows[:COLUMNS])
     if len(rows) > COLUMNS:

@@ -16,14 +16,12 @@ import jdl
 from jdl import models, nn, train
 from jdl.cli import scores
 from jdl.cli.show import status
-from jdl.data import Schema, holdout, infer_schema
-from jdl.data.encode import shown
-from jdl.data.schema import Task
+from jdl.data import Schema, holdout
+from jdl.data.targets import shown
 from jdl.io import Model, save
 from jdl.io.files import check_destination
 from jdl.train.log import progress
 
-NETWORK = "mlp_plr"
 VALID = 0.1  # of the training rows, cut off to choose the best epoch
 
 Facts = dict[str, Any]
@@ -36,11 +34,11 @@ class Study(NamedTuple):
     title: str
     train: pl.DataFrame
     test: pl.DataFrame
-    target: str
-    task: Task | None
+    schema: Schema
     out: Path
     seed: int
     epochs: int | None
+    network: str | None
     unlabelled: int = 0
     reason: str = ""
 
@@ -48,8 +46,9 @@ class Study(NamedTuple):
 def study(job: Study) -> Iterator[tuple[str, Facts]]:
     """Train, score and save; give ``(stage, facts)`` after each stage. Test rows are only scored."""
     began = time.perf_counter()
+    models.check_network(job.network or models.DEFAULT)
     check_destination(job.out)  # before the work, not after it
-    schema = infer_schema(job.train, job.target, job.task)
+    schema = job.schema
     rows, target = schema.encode(job.train), schema.encode_target(job.train)
     yield "data", _data(job, schema, target)
 
@@ -68,7 +67,8 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
 
 
 def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model, Facts]:
-    recipe, hyper = models.recipe(schema, len(data["y"]), NETWORK)
+    network = job.network or models.DEFAULT
+    recipe, hyper = models.recipe(schema, len(data["y"]), network)
     if job.epochs is not None:
         hyper["epochs"] = job.epochs
     key = jax.random.key(job.seed)
@@ -78,10 +78,10 @@ def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model
     with progress(hyper["epochs"]) as show:
         run = jdl.run(recipe, hyper, key, data, valid, report=lambda epoch, row: show(epoch + 1, row))
     seconds = time.perf_counter() - began
-    model = Model.of(schema, NETWORK, hyper, run)
+    model = Model.of(schema, network, hyper, run)
     best = int(run.history["best_epoch"])
     facts = {
-        "network": NETWORK,
+        "network": network,
         "parameters": nn.count(model.params),
         "rows": {"train": len(data["y"]), "valid": len(valid["y"])},
         "hyper": hyper,
@@ -101,34 +101,38 @@ def _scores(job: Study, model: Model, data: Facts) -> Facts:
     began = time.perf_counter()
     outputs = model.predict_rows(rows)
     seconds = time.perf_counter() - began
+    two = schema.task == "classification" and len(schema.classes) == 2
     constant, simple = ("mean", "ridge") if schema.task == "regression" else ("majority", "logistic")
     contenders = {
         "jdl": outputs,
-        simple: scores.linear(model, data["x"], data["y"], rows),
+        simple: scores.linear(schema, data["x"], data["y"], rows),
         constant: scores.without_model(schema, data["y"], len(target)),
     }
     return {
         "rows": len(target),
-        "positive": shown(schema.classes[1]) if len(schema.classes) == 2 else None,
+        "positive": shown(schema.classes[1]) if two else None,
         "of": {name: scores.score(schema, found, target) for name, found in contenders.items()},
         "predict_seconds": round(seconds, 2),
     }
 
 
 def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
-    counts: Any = np.bincount(target, minlength=len(schema.classes)) if schema.classes else []
+    classes = schema.classes if schema.task == "classification" else ()
+    counts: Any = np.bincount(target, minlength=len(classes)) if classes else []
     return {
         "title": job.title,
-        "target": job.target,
+        "target": ", ".join(part.name for part in schema.targets),
         "task": schema.task,
         "reason": job.reason or schema.target.reason,
-        "classes": {shown(name): int(n) for name, n in zip(schema.classes, counts, strict=True)},
+        "classes": {shown(name): int(n) for name, n in zip(classes, counts, strict=True)},
         "rows": {"train": job.train.height, "test": job.test.height, "unlabelled": job.unlabelled},
-        "missing": sum(c.missing for c in schema.numbers) + sum(c.missing for c in schema.categories),
+        "missing": sum(c.missing for c in schema.columns),
         "numbers": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.numbers],
         "categories": [
             {"name": c.name, "levels": len(c.levels), "missing": c.missing} for c in schema.categories
         ],
+        "dates": [{"name": c.name, "kind": c.kind, "missing": c.missing} for c in schema.dates],
+        "texts": [{"name": c.name, "missing": c.missing} for c in schema.texts],
         "dropped": [{"name": c.name, "reason": c.reason} for c in schema.dropped],
         "notes": list(schema.notes),
     }
@@ -137,7 +141,7 @@ def _data(job: Study, schema: Schema, target: NDArray) -> Facts:
 def _fingerprint(job: Study, rows: dict[str, NDArray], target: NDArray) -> Facts:
     """Describe the training rows so that the same ones can be told again."""
     content = hashlib.sha256()
-    for values in (rows["numbers"], rows["categories"], target):
+    for values in (*(rows[name] for name in ("numbers", "categories", "dates", "texts")), target):
         content.update(np.ascontiguousarray(values).tobytes())
     return {"name": job.name, "rows": len(target), "seed": job.seed, "sha256": content.hexdigest()}
 

@@ -1,179 +1,187 @@
-"""Rows to arrays and back, as a schema says."""
+"""Rows to arrays, as a schema says."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from jdl.data import clock, dates, ngrams, numerals, truth
+from jdl.data.columns import MISSING_DAY, WORDS, Category, Date, Number
 from jdl.data.errors import DataError, unknown_column
-from jdl.data.read import clean
+from jdl.data.levels import folded
+from jdl.data.nulls import clean
 
 if TYPE_CHECKING:
-    from jdl.data.schema import Number, Schema, Value
+    from jdl.data.schema import Schema
 
 _LARGEST = float(np.finfo(np.float32).max)
-
-_NEEDS = {
-    "number": "a number",
-    "boolean": "true or false",
-    "date": "a date such as 2024-12-31",
-    "datetime": "a date and time such as 2024-12-31 23:59:59",
-    "time": "a time of day such as 23:59:59",
-    "duration": "a duration",
-}
+_TRIED = 10_000  # rows by which it is told whether texts recur
+_DAY = 86_400_000_000  # microseconds
 
 
 def rows(schema: "Schema", frame: pl.DataFrame) -> dict[str, NDArray]:
     """See ``Schema.encode``."""
-    numbers = np.empty((frame.height, len(schema.numbers)), np.float32)
+    n = frame.height
+    numbers = np.full((n, len(schema.numbers)), np.nan, np.float32)
     for i, number in enumerate(schema.numbers):
-        values = to_float(_column(frame, number.name), number.kind)
-        numbers[:, i] = _shifted(values, number)
-    categories = np.empty((frame.height, len(schema.categories)), np.int32)
+        numbers[:, i] = _shifted(to_float(column_of(frame, number.name), number), number)
+    categories = np.zeros((n, len(schema.categories)), np.int32)
     for i, category in enumerate(schema.categories):
-        codes = {level: code for code, level in enumerate(category.levels, start=1)}
-        categories[:, i] = to_codes(_as_text(_column(frame, category.name)), codes)
-    return {"numbers": numbers, "categories": categories}
+        categories[:, i] = to_codes(column_of(frame, category.name), category)
+    days = np.zeros((n, len(schema.dates), 2), np.int32)
+    for i, date in enumerate(schema.dates):
+        days[:, i] = to_days(column_of(frame, date.name), date)
+    texts = np.zeros((n, len(schema.texts), WORDS), np.int32)
+    for i, text in enumerate(schema.texts):
+        texts[:, i] = ngrams.ids(clean(as_text(column_of(frame, text.name))))
+    return {"numbers": numbers, "categories": categories, "dates": days, "texts": texts}
 
 
-def target(schema: "Schema", frame: pl.DataFrame) -> NDArray:
-    """See ``Schema.encode_target``."""
-    part = schema.target
-    column = _column(frame, part.name, "target column")
-    if schema.task == "regression":
-        values = to_float(column, "number")
-        missing = ~np.isfinite(values)
-        coded: NDArray = ((values - part.offset) / part.scale).astype(np.float32)
-    else:
-        known = _like(clean(column), part.classes[0])
-        missing = known.is_null().to_numpy()
-        coded = to_codes(known, {value: code for code, value in enumerate(part.classes, start=1)}) - 1
-        _require_known(column, coded, missing, part.classes)
-    if missing.any():
-        raise DataError(
-            f"target column {part.name!r}: {missing.sum()} of {frame.height} rows have no usable value, "
-            f"the first is row {missing.argmax() + 1}; leave them out with schema.labelled(frame)"
-        )
-    return coded
-
-
-def labelled(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Keep the rows whose value in column ``name`` is neither missing nor infinite."""
-    values = clean(_column(frame, name, "target column"))
-    usable = values.is_not_null()
-    return frame.filter(usable & values.is_finite() if values.dtype.is_float() else usable)
-
-
-def decode(schema: "Schema", outputs: NDArray) -> pl.DataFrame:
-    """See ``Schema.decode``."""
-    part = schema.target
-    if schema.task == "regression":
-        if outputs.ndim != 1:
-            raise DataError(f"predictions: have shape {outputs.shape}, need (rows,)")
-        return pl.DataFrame({"prediction": outputs.astype(np.float64) * part.scale + part.offset})
-    if outputs.ndim != 2 or outputs.shape[1] != len(part.classes):
-        raise DataError(f"probabilities: have shape {outputs.shape}, need (rows, {len(part.classes)})")
-    best = pl.Series("prediction", part.classes).gather(outputs.argmax(axis=1))
-    names = (f"probability_{shown(value)}" for value in part.classes)
-    return pl.DataFrame([best, *(pl.Series(name, outputs[:, i]) for i, name in enumerate(names))])
-
-
-def shown(value: "Value") -> str:
-    """Write a class as it stands in a table: ``true``, not ``True``."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def to_float(column: pl.Series, kind: str) -> NDArray[np.float64]:
+def to_float(column: pl.Series, number: Number) -> NDArray[np.float64]:
     """Read a column as float64, NaN where it is missing; raises ``DataError`` naming the first bad row."""
     column = clean(column)
-    if column.dtype == pl.Null:
+    dtype = column.dtype
+    if dtype == pl.Null:
         return np.full(len(column), np.nan)
-    values = _parsed(column, kind) if column.dtype == pl.String else column
-    dtype = values.dtype
-    if kind == "date" and dtype in (pl.Date, pl.Datetime):
-        values = values.cast(pl.Date).to_physical()
-    elif kind == "datetime" and dtype in (pl.Date, pl.Datetime):
-        values = values.cast(pl.Datetime("us", getattr(dtype, "time_zone", None))).to_physical() / 1e6
-    elif kind == "time" and dtype == pl.Time:
-        values = values.to_physical() / 1e9
-    elif kind == "duration" and dtype == pl.Duration:
-        values = values.dt.total_microseconds() / 1e6
-    elif not (kind in ("number", "boolean") and (dtype.is_numeric() or dtype == pl.Boolean)):
-        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_NEEDS[kind]} in every row")
-    return values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if dtype == pl.String:
+        values = _read(column, number)
+    elif number.kind == "time" and dtype == pl.Time:
+        values = column.to_physical() / 1e9
+    elif number.kind == "duration" and dtype == pl.Duration:
+        values = column.dt.total_microseconds() / 1e6
+    elif number.kind in ("number", "boolean") and (dtype.is_numeric() or dtype == pl.Boolean):
+        values = column
+    else:
+        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(number)} in every row")
+    numbers = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if number.kind == "boolean" and dtype.is_numeric():
+        wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))
+        if wrong.any():
+            _refuse(column, int(wrong.argmax()), _needs(number))
+    return numbers
 
 
-def to_codes(column: pl.Series, codes: dict) -> NDArray[np.int32]:
-    """Look each value up in ``codes``; what is missing or not there is 0."""
-    levels = pl.Series(list(codes), dtype=column.dtype, strict=False)
-    coded = pl.Series(list(codes.values()), dtype=pl.Int32)
-    return column.replace_strict(levels, coded, default=0, return_dtype=pl.Int32).fill_null(0).to_numpy()
+def to_codes(column: pl.Series, category: Category) -> NDArray[np.int32]:
+    """Give each value the code of its level: level ``i`` is ``i + 1``, what is missing or unseen 0."""
+    column = as_text(column)
+    distinct = column.drop_nulls().unique()
+    texts, levels = clean(distinct), pl.Series(category.levels, dtype=pl.String)
+    if category.ignore_case:
+        texts, levels = folded(texts), folded(levels)
+    codes = pl.Series(range(1, len(levels) + 1), dtype=pl.Int32)
+    found = texts.replace_strict(levels, codes, default=0, return_dtype=pl.Int32)
+    coded = column.replace_strict(distinct, found, default=0, return_dtype=pl.Int32)
+    return coded.fill_null(0).to_numpy()
 
 
-def _shifted(values: NDArray[np.float64], number: "Number") -> NDArray[np.float64]:
+def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
+    """Read dates as (n, 2): the day since 1970-01-01 and the second of it. Errors as ``to_float``."""
+    column = clean(column)
+    dtype = column.dtype
+    if dtype.is_integer() and date.format == "%Y%m%d":
+        column = column.cast(pl.String)
+        dtype = column.dtype
+    if dtype == pl.String:
+        column = without(column, date.nulls)
+        moments = by_distinct(column, lambda text: dates.parse(text, date.format))
+        require_read(column, moments, _needs(date))
+    elif dtype == pl.Null or dtype in (pl.Date, pl.Datetime):
+        moments = column
+    else:
+        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(date)} in every row")
+    zone = getattr(moments.dtype, "time_zone", None)
+    micros = moments.cast(pl.Datetime("us", zone)).to_physical()
+    out = np.zeros((len(column), 2), np.int32)
+    out[:, 0] = (micros // _DAY).cast(pl.Int32).fill_null(MISSING_DAY)
+    if date.kind == "datetime":
+        out[:, 1] = (micros % _DAY // 1_000_000).cast(pl.Int32).fill_null(0)
+    return out
+
+
+def as_text(column: pl.Series) -> pl.Series:
+    """Write a column as text, whole numbers without a fraction; raises ``DataError`` for other things."""
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
+        raise DataError(f"column {column.name!r}: holds {column.dtype}; needs text in every row")
+    if column.dtype.is_float():
+        column = column.fill_nan(None)
+        if (column == column.round()).all():
+            column = column.cast(pl.Int64, strict=False)  # whole numbers with gaps come as floats
+    return column.cast(pl.String)
+
+
+def without(column: pl.Series, nulls: tuple[str, ...]) -> pl.Series:
+    """Make further texts missing."""
+    return column.set(column.is_in(nulls).fill_null(False), None) if nulls else column
+
+
+def by_distinct(column: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Read each text once where many rows share them."""
+    first = column.head(_TRIED)
+    if len(column) <= _TRIED or 2 * first.n_unique() > len(first):
+        return read(column)
+    distinct = column.drop_nulls().unique()
+    values = read(distinct)
+    return column.replace_strict(distinct, values, default=None, return_dtype=values.dtype)
+
+
+def require_read(column: pl.Series, values: pl.Series, needed: str) -> None:
+    """Raise ``DataError`` naming the first row whose text could not be read."""
+    bad = (values.is_null() & column.is_not_null()).arg_true()
+    if len(bad):
+        _refuse(column, bad[0], needed)
+
+
+def column_of(frame: pl.DataFrame, name: str, role: str = "column") -> pl.Series:
+    """Give a column; raises ``DataError`` where it is not there, naming the nearest."""
+    if name not in frame.columns:
+        raise unknown_column(name, frame.columns, role)
+    return frame[name]
+
+
+def _refuse(column: pl.Series, row: int, needed: str) -> None:
+    raise DataError(
+        f"column {column.name!r}, row {row + 1}: found {column[row]!r}, needs {needed}; "
+        "correct the value or leave it empty"
+    )
+
+
+def _shifted(values: NDArray[np.float64], number: Number) -> NDArray[np.float64]:
     values = np.where(np.isfinite(values), values, np.nan)
     with np.errstate(over="ignore"):  # what overflows is cut
         return np.clip(values / number.scale - number.offset / number.scale, -_LARGEST, _LARGEST)
 
 
-def _parsed(column: pl.Series, kind: str) -> pl.Series:
-    """Read text as ``kind``."""
-    match kind:
-        case "number":
-            values = column.cast(pl.Float64, strict=False)
-        case "boolean":
-            truth = pl.Series(["true", "false"]), pl.Series([True, False])
-            lower = column.str.to_lowercase()
-            values = lower.replace_strict(*truth, default=None, return_dtype=pl.Boolean)
-        case "date":
-            values = column.str.to_date("%Y-%m-%d", strict=False)
-        case "datetime":
-            iso = column.str.replace("T", " ", literal=True)
-            values = iso.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", strict=False)
-        case "time":
-            values = column.str.to_time("%H:%M:%S%.f", strict=False)
-        case _:
-            return column
-    bad = (values.is_null() & column.is_not_null()).arg_true()
-    if len(bad):
-        raise DataError(
-            f"column {column.name!r}, row {bad[0] + 1}: found {column[bad[0]]!r}, needs {_NEEDS[kind]}; "
-            "correct the value or leave it empty"
-        )
+def _read(column: pl.Series, number: Number) -> pl.Series:
+    """Read text as the number says."""
+    column = without(column, number.nulls)
+    if number.kind == "number":
+        values = by_distinct(column, lambda text: numerals.parse(text, number.format))
+    elif number.kind == "boolean":
+        values = by_distinct(column, lambda text: truth.parse(text, number.true, number.false))
+    else:
+        values = by_distinct(column, lambda text: clock.parse(text, number.kind))
+    require_read(column, values, _needs(number))
     return values
 
 
-def _as_text(column: pl.Series) -> pl.Series:
-    column = clean(column)
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise DataError(f"column {column.name!r}: holds {column.dtype}; needs text in every row")
-    if column.dtype.is_float() and (column == column.round()).all():
-        column = column.cast(pl.Int64, strict=False)  # whole numbers with gaps come as floats
-    return column.cast(pl.String)
+def _needs(part: Number | Date) -> str:
+    """Say what a column needs in every row."""
+    if isinstance(part, Date):
+        moment = "a date" if part.kind == "date" else "a date and time"
+        if part.format:
+            return f"{moment} written as {part.format}"
+        return f"{moment} such as 2024-12-31" + " 23:59:59" * (part.kind == "datetime")
+    if part.kind == "boolean":
+        return f"{' or '.join((*part.true[:1], *part.false[:1]))}" if part.true else "true or false"
+    if part.kind == "time":
+        return "a time of day such as 23:59:59"
+    if part.kind == "duration":
+        return "a duration such as 36:15:00"
+    plain = part.format.decimal == "." and not part.format.thousands
+    return "a number" if plain else f"a number such as {'1,234.5'.translate(_written(part))}"
 
 
-def _like(column: pl.Series, value: "Value") -> pl.Series:
-    """Read the target as the type of its classes."""
-    if isinstance(value, str):
-        return _as_text(column)
-    if isinstance(value, bool) and column.dtype == pl.String:
-        return _parsed(column, "boolean")
-    return column.cast(pl.Boolean if isinstance(value, bool) else pl.Float64, strict=False)
-
-
-def _require_known(column: pl.Series, coded: NDArray, missing: NDArray, classes: tuple) -> None:
-    unknown = (coded < 0) & ~missing
-    if unknown.any():
-        row = int(unknown.argmax())
-        known = ", ".join(repr(value) for value in classes[:8]) + (", …" if len(classes) > 8 else "")
-        raise DataError(
-            f"target column {column.name!r}, row {row + 1}: found {column[row]!r}, "
-            f"which is not one of the classes {known}"
-        )
-
-
-def _column(frame: pl.DataFrame, name: str, role: str = "column") -> pl.Series:
-    if name not in frame.columns:
-        raise unknown_column(name, frame.columns, role)
-    return frame[name]
+def _written(number: Number) -> dict[int, str]:
+    return {ord(","): number.format.thousands, ord("."): number.format.decimal}

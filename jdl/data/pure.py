@@ -32,7 +32,7 @@ def _value(hint: Any, value: Any, place: str) -> Any:
         return build(hint, value, place)  # type: ignore[arg-type]
     if get_origin(hint) is tuple and isinstance(value, list):
         return tuple(_value(get_args(hint)[0], part, f"{place}[{i}]") for i, part in enumerate(value))
-    if hint is float and type(value) is int:
+    if float in (hint, *get_args(hint)) and int not in get_args(hint) and type(value) is int:
         return float(value)
     if not _fits(hint, value):
         raise DataError(f"{place}: found {_shown(value)}, needs {_named(hint)}")
@@ -52,9 +52,8 @@ def _named(hint: Any) -> str:
         return f"a list of {_named(get_args(hint)[0])}"
     if get_args(hint):
         return " or ".join(repr(a) if isinstance(a, str) else _named(a) for a in get_args(hint))
-    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(
-        hint, "an object"
-    )
+    names = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+    return names.get(hint, "an object")
 
 
 def _shown(value: Any) -> str:

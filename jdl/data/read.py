@@ -1,47 +1,45 @@
-"""Tables in: CSV, TSV and Parquet files, and frames of any library, as one polars frame."""
+"""Tables in: files, folders of them, and frames of any library, as one polars frame."""
 
+import glob
 import os
-import re
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-import pyarrow.parquet as pa_parquet
 
 from jdl.data.errors import DataError
-
-_WORDS = ("na", "n/a", "#n/a", "nan", "null", "none")
-NULLS = ("", "?", "NaN", *(case(word) for word in _WORDS for case in (str, str.upper, str.capitalize)))
-"""What stands for a missing value in text, whatever the blanks around it."""
-
-_ENDINGS = ".csv, .tsv or .parquet"
+from jdl.data.files import ending, read_file
+from jdl.data.frames import ENDINGS, from_frame
+from jdl.data.nulls import clean
 
 
 def read_table(source: Any, text: Collection[str] = ()) -> pl.DataFrame:
-    """Read a table: a path, a polars, pandas, pyarrow or other frame, or a dict of columns.
+    """Read a table: a path, a polars, pandas, pyarrow, numpy or other frame, or a dict of columns.
 
-    A file is read by its ending: ``.csv`` (separated by comma, semicolon, tab or bar, told from the
-    header), ``.tsv``, ``.parquet`` or ``.pq``. The types of a text file are inferred from all of its
-    rows; the columns named in ``text`` stay text whatever they look like. Blanks around text are cut;
-    the spellings in ``NULLS`` and NaN become null. Rows are counted from 1, the header apart.
+    A file is read by its ending: ``.csv`` (separated by comma, semicolon, tab or bar, told from the header),
+    ``.tsv``, ``.parquet`` or ``.pq``, ``.arrow``, ``.feather`` or ``.ipc``, ``.jsonl`` or ``.ndjson``. Of a
+    folder all such files directly in it are read, of a pattern (``data/2024-*.csv``) all that fit, and their
+    rows put one behind the other in the order of the names; they need the same columns. The columns of a
+    numpy array are called ``x0``, ``x1``, … where it has no names.
 
-    Raises ``DataError`` for a file that is missing, empty, truncated, ragged or of an unknown ending,
-    for column names that occur twice, and for a table without rows.
+    The types of a text file are inferred from all of its rows; the columns named in ``text`` stay text
+    whatever they look like, and so do numbers with zeros in front. Blanks around text are cut; the spellings
+    in ``NULLS`` and NaN become null. Rows are counted from 1, the header apart.
+
+    Raises ``DataError`` for a file that is missing, empty, truncated, ragged or of an unknown ending, for
+    files whose columns differ, for column names that occur twice, and for a table without rows.
 
     >>> read_table({"age": [39, 50], "work": ["Private ", "?"]})["work"].to_list()
     ['Private', None]
     """
     if isinstance(source, str | os.PathLike):
-        path = Path(source)
-        place = str(path)
-        table = _read_file(path, text)
+        place = str(Path(source))
+        table = _read_path(Path(source), text)
     else:
         place = "the table"
-        table = _cleaned(_from_frame(source))
+        table = from_frame(source)
+        table = table.select(clean(column) for column in table)
     if not table.width:
         raise DataError(f"{place}: has no columns; a table needs at least one")
     if not table.height:
@@ -49,160 +47,67 @@ def read_table(source: Any, text: Collection[str] = ()) -> pl.DataFrame:
     return table
 
 
-def clean(column: pl.Series) -> pl.Series:
-    """Write every missing value as null, cut the blanks around text, and make categoricals text.
-
-    >>> clean(pl.Series(["a ", "N/A"])).to_list(), clean(pl.Series([1.0, float("nan")])).to_list()
-    (['a', None], [1.0, None])
-    """
-    if column.dtype in (pl.String, pl.Categorical, pl.Enum):
-        column = column.cast(pl.String).str.strip_chars()
-        return column.set(column.is_in(NULLS).fill_null(False), None)
-    if column.dtype.is_float():
-        return column.fill_nan(None)
-    return column.cast(pl.Float64) if column.dtype.is_decimal() else column
-
-
-def _read_file(path: Path, text: Collection[str]) -> pl.DataFrame:
-    readers = {".csv": _read_csv, ".tsv": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
-    reader = readers.get(path.suffix.lower())
-    if reader is None:
-        raise DataError(f"{path}: ending {path.suffix!r} is unknown; a table is a file ending in {_ENDINGS}")
-    try:
-        if path.stat().st_size == 0:
-            raise DataError(f"{path}: the file is empty; a table needs a header and rows")
-        return reader(path, text)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; check the path from {Path.cwd()}") from None
-    except pa.ArrowInvalid as error:
-        raise DataError(f"{path}: cannot be read: {_first_line(error)}") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or _first_line(error)}") from error
+def _read_path(path: Path, text: Collection[str]) -> pl.DataFrame:
+    if path.is_dir():
+        files = sorted(part for part in path.iterdir() if part.is_file() and _is_table(part))
+        if not files:
+            raise DataError(f"{path}: the folder holds no table; needs files ending in {ENDINGS}")
+        return _read_all(files, text)
+    if not path.exists() and glob.has_magic(str(path)):
+        files = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
+        if not files:
+            raise DataError(f"{path}: no file has such a name; check the pattern from {Path.cwd()}")
+        return _read_all(files, text)
+    return read_file(path, text)
 
 
-def _read_parquet(path: Path, text: Collection[str]) -> pl.DataFrame:
-    del text  # Parquet has its own types
-    try:
-        with pa_parquet.ParquetFile(path) as file:
-            return _cleaned(_from_arrow(file.read(), str(path)))
-    except (pa.ArrowInvalid, OSError) as error:
-        size = path.stat().st_size
-        raise DataError(
-            f"{path}: not a whole Parquet file ({size} bytes: {_first_line(error)}); "
-            "it may be truncated: copy or write it again"
-        ) from error
+def _is_table(path: Path) -> bool:
+    """Tell whether a file of a folder is a part of its table; programs leave notes of their own there."""
+    return ending(path) is not None and not path.name.startswith((".", "_"))
 
 
-def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
-    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(path)
-    ragged: list[pa_csv.InvalidRow] = []
-
-    def note(row: pa_csv.InvalidRow) -> str:
-        ragged.append(row)
-        return "error"
-
-    def read(threads: bool) -> pa.Table:
-        return pa_csv.read_csv(
-            path,
-            read_options=pa_csv.ReadOptions(use_threads=threads),
-            parse_options=pa_csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, invalid_row_handler=None if threads else note
-            ),
-            convert_options=pa_csv.ConvertOptions(
-                null_values=NULLS, column_types=dict.fromkeys(text, pa.string())
-            ),
-        )
-
-    try:
-        table = _from_arrow(read(threads=True), str(path))
-    except pa.ArrowInvalid:
-        # Only the single-threaded reader knows the row's number.
-        table = _from_arrow(_explained(path, read, ragged), str(path))
-    undecoded = [column.name for column in table if column.dtype == pl.Binary]
-    if undecoded:
-        raise DataError(f"{path}: column {undecoded[0]!r} is not UTF-8 text; save the file as UTF-8")
-    table = _cleaned(table)
-    return table.select(column if column.name in text else _narrow(column) for column in table)
+def _read_all(files: Sequence[Path], text: Collection[str]) -> pl.DataFrame:
+    frames = [read_file(path, text) for path in files]
+    _require_same_columns(files, frames)
+    frames = [frame.select(frames[0].columns) for frame in frames]
+    mixed = {name for name in frames[0].columns if _differ([frame[name].dtype for frame in frames])}
+    if mixed:  # one file holds text where another holds what looks like numbers
+        frames = [_with_text(path, frame, mixed, text) for path, frame in zip(files, frames, strict=True)]
+    for path, frame in zip(files, frames, strict=True):
+        for name in frame.columns:
+            if _differ([frames[0][name].dtype, frame[name].dtype]):
+                raise DataError(
+                    f"{path}: column {name!r} holds {frame[name].dtype}, in {files[0]} "
+                    f"{frames[0][name].dtype}; the files of a table need columns of one type"
+                )
+    return pl.concat(frames, how="vertical_relaxed")
 
 
-def _explained(path: Path, read: Any, ragged: list[Any]) -> pa.Table:
-    try:
-        return read(threads=False)
-    except pa.ArrowInvalid:
-        if not ragged:
-            raise
-        row = ragged[0]
-        raise DataError(
-            f"{path}: row {row.number - 1} has {row.actual_columns} fields, the header has "
-            f"{row.expected_columns}; every row needs as many (quote a field that holds the separator)"
-        ) from None
+def _with_text(path: Path, frame: pl.DataFrame, mixed: set[str], text: Collection[str]) -> pl.DataFrame:
+    if ending(path) not in (".csv", ".tsv"):
+        return frame
+    again = read_file(path, {*text, *mixed}).select(frame.columns)
+    return frame.with_columns(again[name] for name in mixed)
 
 
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = re.sub(r'"[^"]*"', "", file.readline())
-    return max(",;\t|", key=header.count)
+def _require_same_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame]) -> None:
+    first = set(frames[0].columns)
+    for path, frame in zip(files, frames, strict=True):
+        lacking, further = sorted(first - set(frame.columns)), sorted(set(frame.columns) - first)
+        if lacking or further:
+            found = [f"lacks the column {name!r}" for name in lacking[:1]]
+            found += [f"has the further column {name!r}" for name in further[:1]]
+            raise DataError(
+                f"{path}: {' and '.join(found)}, compared with {files[0]}; "
+                "the files of a table need the same columns"
+            )
 
 
-def _narrow(column: pl.Series) -> pl.Series:
-    """Read text as numbers where every value is one, now that blanks and nulls are out of the way."""
-    if column.dtype != pl.String:
-        return column
-    for dtype in (pl.Int64, pl.Float64):
-        numbers = column.cast(dtype, strict=False)
-        if numbers.null_count() == column.null_count():
-            return numbers
-    return column
+def _differ(types: Sequence[pl.DataType]) -> bool:
+    """Tell whether columns of these types cannot be put one behind the other as they are."""
+    kinds = {_group(dtype) for dtype in types if dtype != pl.Null}
+    return len(kinds) > 1
 
 
-def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.select(clean(column) for column in frame)
-
-
-def _from_arrow(table: pa.Table, place: str) -> pl.DataFrame:
-    _require_distinct(table.column_names, place)
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
-def _from_frame(source: Any) -> pl.DataFrame:
-    if isinstance(source, pl.DataFrame):
-        return source
-    if isinstance(source, pl.LazyFrame):
-        return source.collect()
-    if not isinstance(source, Mapping):
-        return _from_foreign(source)
-    try:
-        return pl.DataFrame(dict(source), strict=False)
-    except pl.exceptions.ShapeError:
-        lengths = ", ".join(f"{name!r} {len(values)}" for name, values in source.items())
-        raise DataError(f"the table's columns need one length; found {lengths}") from None
-
-
-def _from_foreign(source: Any) -> pl.DataFrame:
-    import narwhals as nw
-
-    try:
-        names = getattr(source, "column_names", getattr(source, "columns", ()))
-        _require_distinct([str(name) for name in names], "the table")
-        return nw.from_native(source, eager_only=True).to_polars()
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise DataError(
-            f"the table: a column cannot be read: {_first_line(error)}; give each column one type"
-        ) from error
-    except TypeError:
-        raise DataError(
-            f"found {type(source).__name__}; a table is a path ending in {_ENDINGS}, a data frame "
-            "or a dict of columns"
-        ) from None
-
-
-def _require_distinct(names: list[str], place: str) -> None:
-    name, count = Counter(names).most_common(1)[0] if names else ("", 1)
-    if count > 1:
-        raise DataError(f"{place}: column {name!r} occurs {count} times; every column needs its own name")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")
+def _group(dtype: pl.DataType) -> str:
+    return "number" if dtype.is_numeric() else "datetime" if dtype == pl.Datetime else str(dtype)

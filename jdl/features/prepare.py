@@ -31,13 +31,15 @@ class Prepare(NamedTuple):
     ``apply(stats, row, fold=None, key=None) -> features`` prepares one row, without a batch axis.
     Both are pure, and work under ``jit`` and ``vmap``. ``summary`` is there where ``fit`` needs one pass over
     a table and no more. With ``folds`` above 0, a row of the training rows is given its inner fold as
-    ``fold`` (see ``inner_folds``), so that nothing it is prepared by was learned from itself.
+    ``fold`` (see ``inner_folds``), so that nothing it is prepared by was learned from itself. Rows are
+    prepared once, before the first step; with ``each_step`` at every training step, and with a key.
     """
 
     fit: Callable[..., Any]
     apply: Callable[..., Any]
     summary: Summary | None = None
     folds: int = 0
+    each_step: bool = False
 
 
 def from_summary(summary: Summary, apply: Callable[..., Any], folds: int = 0) -> Prepare:

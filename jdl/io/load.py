@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
 from jdl import models, tree
-from jdl.data import DataError, Schema
+from jdl.data import WORDS, DataError, Schema
 from jdl.io import files
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
@@ -37,9 +37,10 @@ def load(folder: str | os.PathLike) -> Model:
     content = {name: files.read_checked(path, name, needed) for name, needed in body["files"].items()}
     try:
         schema = Schema.from_json(json.dumps(body["schema"]))
-        network, hyper = body["network"], _hyper(body["hyper"], body["network"])
+        network, hyper = body["network"], _hyper(body["hyper"], schema, body["network"])
         recipe = models.tabular(schema, network)(hyper)
-        wanted = _wanted(schema, recipe)
+        stats = _stats(schema, recipe, hyper["rows"])
+        wanted = _wanted(schema, recipe, stats)
     except (DataError, RecipeError, LayerError) as error:
         raise ModelError(f"{path / files.DESCRIPTION}: {error}") from error
     try:
@@ -47,16 +48,17 @@ def load(folder: str | os.PathLike) -> Model:
     except SafetensorError as error:
         raise files.damaged(path, f"{files.WEIGHTS} cannot be read ({error})") from error
     _check(path / files.WEIGHTS, arrays, wanted)
-    whole = {"params": {}, "state": {}, "stats": {}} | nest(arrays)
+    whole = {"params": {}, "state": {}} | nest(arrays)
+    stats = tree.map_by_path(lambda name, _: arrays[name], {"stats": stats})["stats"]
     history = tuple(_row(line) for line in content[files.METRICS].splitlines())
     rest = {"history": history, "metrics": body["metrics"], "data": body["data"]}
-    return Model(schema, network, hyper, whole["params"], whole["state"], whole["stats"], **rest)
+    return Model(schema, network, hyper, whole["params"], whole["state"], stats, **rest)
 
 
-def _hyper(found: Mapping[str, Any], network: str) -> dict[str, Any]:
+def _hyper(found: Mapping[str, Any], schema: Schema, network: str) -> dict[str, Any]:
     """Give the hyper-parameters with tuples where JSON has lists, each of the type of its default."""
     hyper = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-    for name, default in models.defaults(1, network).items():
+    for name, default in models.defaults(1, schema, network).items():
         value = hyper.get(name, default)
         if not (type(value) is type(default) and _is_plain(value)):
             kind = "a list of whole numbers above 0" if isinstance(default, tuple) else type(default).__name__
@@ -67,21 +69,34 @@ def _hyper(found: Mapping[str, Any], network: str) -> dict[str, Any]:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, tuple):
         return all(type(part) is int and part > 0 for part in value)
-    return math.isfinite(value)
+    return value is None or isinstance(value, str) or math.isfinite(value)
 
 
-def _wanted(schema: Schema, recipe: Recipe) -> dict[str, Any]:
-    """Give the arrays that the recipe needs, by path, from shapes alone."""
-    row = {
-        "numbers": jax.ShapeDtypeStruct((len(schema.numbers),), jnp.float32),
-        "categories": jax.ShapeDtypeStruct((len(schema.categories),), jnp.int32),
-    }
-    rows = {name: jax.ShapeDtypeStruct((1, *leaf.shape), leaf.dtype) for name, leaf in row.items()}
-    target = jax.ShapeDtypeStruct((1,), jnp.float32)
+def _stats(schema: Schema, recipe: Recipe, count: int) -> Any:
+    """Give what the preparation learns from ``count`` rows, as shapes alone."""
     prepare = recipe.prepare
     assert prepare is not None
-    stats = jax.eval_shape(lambda rows, target: prepare.fit(None, rows, target, None), rows, target)
-    features = jax.eval_shape(prepare.apply, stats, row)
+    shape = (count,) if len(schema.targets) == 1 else (count, len(schema.targets))
+    target = jax.ShapeDtypeStruct(shape, jnp.int32 if schema.task == "classification" else jnp.float32)
+    fit = lambda key, rows, target: prepare.fit(key, rows, target, None)
+    return jax.eval_shape(fit, jax.random.key(0), _rows(schema, count), target)
+
+
+def _rows(schema: Schema, count: int) -> dict[str, Any]:
+    """Give what ``schema.encode`` makes of ``count`` rows, as shapes alone."""
+    return {
+        "numbers": jax.ShapeDtypeStruct((count, len(schema.numbers)), jnp.float32),
+        "categories": jax.ShapeDtypeStruct((count, len(schema.categories)), jnp.int32),
+        "dates": jax.ShapeDtypeStruct((count, len(schema.dates), 2), jnp.int32),
+        "texts": jax.ShapeDtypeStruct((count, len(schema.texts), WORDS), jnp.int32),
+    }
+
+
+def _wanted(schema: Schema, recipe: Recipe, stats: Any) -> dict[str, Any]:
+    """Give the arrays that the recipe needs, by path, from shapes alone."""
+    assert recipe.prepare is not None
+    row = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), _rows(schema, 1))
+    features = jax.eval_shape(recipe.prepare.apply, stats, row)
     entries = recipe.network.specs(features)
     wanted = {f"{kind}/{path}": spec for kind in entries for path, spec in entries[kind].items()}
     return wanted | dict(tree.items({"stats": stats}))

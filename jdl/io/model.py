@@ -65,7 +65,8 @@ class Model:
         """Predict one row as ``schema.encode`` gives it, without a batch axis; to be jitted and vmapped.
 
         Gives the probability of each class ``(classes,)``, or for a regression the number as the schema codes
-        it, ``(value - offset) / scale``, ``()``; ``schema.decode`` makes a table of either.
+        it, ``(value - offset) / scale``, ``()``; of k targets numbers or labels' probabilities ``(k,)``.
+        ``schema.decode`` makes a table of any.
         """
         return _predict(self.schema, self.network, self.hyper, self._arrays, dict(row))
 
@@ -97,7 +98,12 @@ def _predict(schema: Schema, network: str, hyper: Mapping[str, Any], arrays: Any
     params, state, stats = jax.tree.map(jnp.asarray, arrays)
     recipe = models.tabular(schema, network)(dict(hyper))
     outputs, _ = prepared(recipe, stats).apply(params, state, row)
-    return outputs[0] if schema.task == "regression" else jax.nn.softmax(outputs)
+    outputs = recipe.predict(outputs)
+    if schema.task == "classification":
+        return jax.nn.softmax(outputs)
+    if schema.task == "multilabel":
+        return jax.nn.sigmoid(outputs)
+    return outputs if len(schema.targets) > 1 else outputs[0]
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))

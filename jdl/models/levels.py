@@ -22,8 +22,7 @@ def levels(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -
     >>> net({}, jnp.array([2, 0])).tolist()
     [0.0, 0.0, 1.0, 1.0, 0.0]
     """
-    sizes = np.array(cardinalities, int)
-    few, many = np.flatnonzero(sizes <= most), np.flatnonzero(sizes > most)
+    sizes, few, many = _parted(cardinalities, most)
     # One comparison a slot, of all columns at once: slot k holds level ``level[k]`` of column ``column[k]``.
     column = np.repeat(few, sizes[few])
     level = np.concatenate([np.arange(size) for size in sizes[few]] or [np.zeros(0, int)])
@@ -40,3 +39,18 @@ def levels(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -
         return jnp.concatenate([one_hot(codes), my.table(codes[many] + starts).reshape(-1)])
 
     return levels
+
+
+def level_chunks(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -> tuple[int, ...]:
+    """Give how many numbers of ``levels(cardinalities, …)`` belong to each category, in its order.
+
+    >>> level_chunks((3, 100, 2))
+    (3, 2, 16)
+    """
+    sizes, few, many = _parted(cardinalities, most)
+    return (*sizes[few].tolist(), *[width] * len(many))
+
+
+def _parted(cardinalities: tuple[int, ...], most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    sizes = np.array(cardinalities, int)
+    return sizes, np.flatnonzero(sizes <= most), np.flatnonzero(sizes > most)

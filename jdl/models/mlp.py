@@ -1,12 +1,16 @@
 """The plain network of a table's rows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
-
-from jdl import nn
+from jdl import features, nn
 from jdl.models.levels import levels
+from jdl.models.row import Row, vector
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, task
 from jdl.nn.layer import Layer, Scope
+from jdl.train.recipe import Recipe
+
+if TYPE_CHECKING:  # readers of tables are not needed to train on one
+    from jdl.data.schema import Schema
 
 
 @nn.constructor
@@ -33,8 +37,8 @@ def mlp(
     """
 
     @nn.layer(categories=levels(cardinalities), body=body(outputs, widths, dropout))
-    def mlp(my: Scope, row: dict[str, Any]) -> Any:
-        return my.body(jnp.concatenate([row["numbers"], row["flat"], my.categories(row["categories"])]))
+    def mlp(my: Scope, row: Row) -> Any:
+        return my.body(vector(row, my.categories(row["categories"])))
 
     return mlp
 
@@ -47,3 +51,24 @@ def body(outputs: int, widths: tuple[int, ...], dropout: Any) -> Layer:
         for part in (nn.dense(width, init=nn.init.he_normal()), nn.relu, nn.dropout(dropout))
     ]
     return nn.chain(*hidden, head=nn.dense(outputs))
+
+
+def defaults(rows: int, schema: "Schema") -> Hyper:
+    """Give the hyper-parameters for a table of ``rows`` training rows.
+
+    Small tables get small batches and more epochs.
+    """
+    return course(rows, 1400) | {
+        "widths": (128, 128),
+        "dropout": 0.2,
+        "learning_rate": 1e-3,
+        "weight_decay": 1e-4,
+    }
+
+
+def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
+    """Make the recipe of an ``mlp``: AdamW, the learning rate falling to 0."""
+    about = task(schema)
+    sizes = features.cardinalities(schema)
+    net = mlp(about.outputs, tuple(hyper["widths"]), cardinalities=sizes, dropout=hyper["dropout"])
+    return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)

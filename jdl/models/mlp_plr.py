@@ -1,13 +1,22 @@
 """The network of a table's rows that embeds its numbers."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
-from jdl import nn
+from jdl import features, nn
 from jdl.models.levels import levels
 from jdl.models.mlp import body
+from jdl.models.mlp import defaults as of_mlp
+from jdl.models.row import Row, vector
+from jdl.models.task import Hyper, assembled, cosine_adamw, task
 from jdl.nn.layer import Layer, Scope
+from jdl.train.recipe import Recipe
+
+if TYPE_CHECKING:  # readers of tables are not needed to train on one
+    from jdl.data.schema import Schema
+
+WAVES = ("embedding", "frequencies", "lowest", "highest")
 
 
 @nn.constructor
@@ -41,9 +50,30 @@ def mlp_plr(
     waves = nn.periodic(embedding, frequencies=frequencies, lowest=lowest, highest=highest)
 
     @nn.layer(waves=waves, categories=levels(cardinalities), body=body(outputs, widths, dropout))
-    def mlp_plr(my: Scope, row: dict[str, Any]) -> Any:
-        numbers, categories = row["numbers"], my.categories(row["categories"])
-        waves = my.waves(numbers).reshape(-1)
-        return my.body(jnp.concatenate([numbers, waves, row["flat"], categories]))
+    def mlp_plr(my: Scope, row: Row) -> Any:
+        plain, waved = vector(row, my.categories(row["categories"])), my.waves(row["numbers"])
+        return my.body(jnp.concatenate([plain, waved.reshape(-1)]))
 
     return mlp_plr
+
+
+def defaults(rows: int, schema: "Schema") -> Hyper:
+    """Give the hyper-parameters for a table of ``rows`` training rows.
+
+    Those of ``mlp``; small tables get no waves so short that they only tell row from row.
+    """
+    highest = min(max(rows / 1000, 1.0), 30.0)
+    return of_mlp(rows, schema) | {"embedding": 8, "frequencies": 32, "lowest": 0.05, "highest": highest}
+
+
+def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
+    """Make the recipe of an ``mlp_plr``: AdamW, the learning rate falling to 0."""
+    about = task(schema)
+    net = mlp_plr(
+        about.outputs,
+        tuple(hyper["widths"]),
+        cardinalities=features.cardinalities(schema),
+        dropout=hyper["dropout"],
+        **{name: hyper[name] for name in WAVES},
+    )
+    return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)

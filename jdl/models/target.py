@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 
 from jdl import nn
@@ -10,26 +11,38 @@ from jdl.features.stats import moments
 from jdl.nn.layer import Layer, Scope
 
 
-def with_target(prepare: Prepare) -> Prepare:
-    """Add the mean and spread of the training rows' target to what ``prepare`` makes of a row.
+def with_target(prepare: Prepare, *, limits: bool = False) -> Prepare:
+    """Add the mean and spread of the training rows' target (of each of several) to what ``prepare`` makes.
 
-    They are statistics like any other: fitted inside each fold, and kept with the model.
+    With ``limits`` also the lowest and the highest. They are statistics like any other: fitted inside each
+    fold, and kept with the model.
     """
 
     def fit(key: Any, rows: Any, target: Any, weight: Any) -> dict[str, Any]:
-        mass = jnp.ones(target.shape, target.dtype) if weight is None else weight
-        mean, std = moments(target, mass)
-        return {"rows": prepare.fit(key, rows, target, weight), "target": {"mean": mean, "std": std}}
+        mass = jnp.ones(len(target), target.dtype) if weight is None else weight
+        describe = lambda column: _described(column, mass, limits)
+        stats = jax.vmap(describe, 1)(target) if target.ndim > 1 else describe(target)
+        return {"rows": prepare.fit(key, rows, target, weight), "target": stats}
 
     def apply(stats: dict[str, Any], row: Any, fold: Any = None, key: Any = None) -> dict[str, Any]:
         return {**prepare.apply(stats["rows"], row, fold, key), "target": stats["target"]}
 
-    return Prepare(fit, apply)
+    return Prepare(fit, apply, folds=prepare.folds, each_step=prepare.each_step)
+
+
+def _described(column: Any, mass: Any, limits: bool) -> dict[str, Any]:
+    mean, std = moments(column, mass)
+    if not limits:
+        return {"mean": mean, "std": std}
+    low = jnp.min(column, initial=jnp.inf, where=mass > 0)
+    return {"mean": mean, "std": std, "low": low, "high": jnp.max(column, initial=-jnp.inf, where=mass > 0)}
 
 
 @nn.constructor
-def in_units_of_target(net: Layer) -> Layer:
+def in_units_of_target(net: Layer, *, clamp: bool = False) -> Layer:
     r"""Let ``net`` predict a standardised target: :math:`y = \mu + \sigma\,\mathrm{net}(x)`.
+
+    With ``clamp`` a deterministic pass keeps it within the ``limits`` of the training rows.
 
     >>> import jax.numpy as jnp
     >>> row = {"target": {"mean": jnp.array(10.0), "std": jnp.array(2.0)}, "x": jnp.ones(1)}
@@ -39,6 +52,8 @@ def in_units_of_target(net: Layer) -> Layer:
 
     @nn.layer(net=net)
     def in_units_of_target(my: Scope, row: dict[str, Any]) -> Any:
-        return row["target"]["mean"] + row["target"]["std"] * my.net(row)
+        target = row["target"]
+        y = target["mean"] + target["std"] * my.net(row)
+        return jnp.clip(y, target["low"], target["high"]) if clamp and not my.stochastic else y
 
     return in_units_of_target

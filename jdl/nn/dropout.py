@@ -6,9 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jdl.nn import init as inits
 from jdl.nn.constructor import constructor
 from jdl.nn.layer import Layer, LayerError, layer
 from jdl.nn.scope import Scope
+from jdl.optim import flat_cosine
 
 LANES = 65536  # values of 16 random bits
 SELU_LOWEST = -1.7580993408473766  # what SELU tends to at minus infinity
@@ -40,6 +42,42 @@ def dropout(rate: Any) -> Layer:
         return _dropped(my, x, rate, jnp.shape(x))
 
     return dropout
+
+
+@constructor
+def fading_dropout(rate: Any, steps: Any, *, flat: Any = 0.5) -> Layer:
+    r"""Drop as ``nn.dropout``, at a rate that falls to 0 as training ends.
+
+    .. math:: r \cdot \tfrac12 \left(1 + \cos \pi \max\left(0, \tfrac{i / T - h}{1 - h}\right)\right)
+
+    with :math:`r` the ``rate``, :math:`T` the ``steps``, and ``flat`` :math:`h` the share of them before it
+    falls; all may be traced. State ``step`` is :math:`i`, which counts the stochastic passes: the steps of
+    training, where each makes one. It is 0 from :math:`T` on.
+
+    Source: Holzmüller, Grinsztajn and Steinwart 2024, https://arxiv.org/abs/2407.04491 ("flat_cos").
+
+    Raises:
+        LayerError: a rate outside [0, 1), where it is a Python number.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> net = nn.fading_dropout(0.5, steps=10)
+    >>> _, state = net.init(jax.random.key(0), jnp.zeros(1))
+    >>> y, state = net.apply({}, {"step": jnp.int32(10)}, jnp.ones(3), key=jax.random.key(1))
+    >>> y.tolist(), state["step"].item()
+    ([1.0, 1.0, 1.0], 11)
+    """
+    _check("fading_dropout", rate)
+    fade = flat_cosine(rate, steps, flat=flat)
+
+    @layer
+    def fading_dropout(my: Scope, x: Any) -> Any:
+        step = my.state("step", (), inits.zeros, jnp.int32)
+        if my.stochastic:
+            my.update(step=step + 1)
+        return _dropped(my, x, fade(step), jnp.shape(x))
+
+    return fading_dropout
 
 
 @constructor

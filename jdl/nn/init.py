@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jdl.nn.constructor import Built, constructor
 
@@ -116,3 +117,34 @@ def glorot_uniform() -> Initializer:
     dense(8, init=glorot_uniform())
     """
     return Initializer(jax.nn.initializers.glorot_uniform(), "glorot_uniform")
+
+
+random_signs = Initializer(
+    lambda key, shape, dtype: jax.random.rademacher(key, shape, jnp.int32).astype(dtype), "random_signs"
+)
+
+
+@constructor
+def chunked(init: Any, chunks: tuple[int, ...], *, axis: int = -1) -> Initializer:
+    """Draw by ``init`` one value for each chunk of ``axis``, and repeat it over the chunk.
+
+    ``chunks`` are the chunks' lengths, in order; they add up to the length of the axis.
+
+    >>> import jax
+    >>> from jdl import nn
+    >>> drawn = nn.init.chunked(nn.init.normal(), (2, 3))(jax.random.key(0), (4, 5))
+    >>> bool((drawn[:, 0] == drawn[:, 1]).all()), bool((drawn[:, 1] == drawn[:, 2]).any())
+    (True, False)
+    """
+    lengths = np.array(chunks, int)
+
+    def draw(key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+        if lengths.sum() != shape[axis]:
+            raise ValueError(
+                f"init.chunked: chunks add up to {lengths.sum()}, needs {shape[axis]} of {shape}"
+            )
+        few = list(shape)
+        few[axis] = len(lengths)
+        return jnp.repeat(init(key, tuple(few), dtype), lengths, axis, total_repeat_length=shape[axis])
+
+    return Initializer(draw, "chunked")

@@ -39,11 +39,12 @@ def dense(width: int, *, bias: bool = True, init: Any = None) -> Layer:
 def affine(my: Scope, x: Any, width: int, bias: bool, init: Any) -> Any:
     """Compute ``x w + b`` with the caller's own ``w`` and ``b``."""
     w = my.param("w", (last_axis(my, x), width), init or inits.lecun_normal())
-    y = _product(my, x, w)
+    y = product(my, x, w)
     return y + my.param("b", (width,), inits.zeros) if bias else y
 
 
-def _product(my: Scope, x: Any, w: Any) -> Any:
+def product(my: Scope, x: Any, w: Any) -> Any:
+    """Multiply the last axis by the matrix ``w``, as one product for a whole batch."""
     return x @ w if x.ndim == 1 else shared(my, rows_by_matrix, x, w)
 
 
@@ -81,7 +82,7 @@ def low_rank_dense(width: int, rank: int, *, bias: bool = True, init: Any = None
     def low_rank_dense(my: Scope, x: Any) -> Any:
         n = last_axis(my, x)
         u, v = my.param("u", (n, rank), init), my.param("v", (rank, width), init)
-        y = _product(my, _product(my, x, u), v)
+        y = product(my, product(my, x, u), v)
         return y + my.param("b", (width,), inits.zeros) if bias else y
 
     return low_rank_dense
@@ -113,7 +114,7 @@ def bilinear(width: int, *, bias: bool = True, init: Any = None) -> Layer:
             raise LayerError(f"{my._where()}: has shapes {x.shape} and {z.shape}, needs equal leading axes")
         w = my.param("w", (n, m, width), init)
         pairs = (x[..., :, None] * z[..., None, :]).reshape(*x.shape[:-1], n * m)  # so it is one product
-        y = _product(my, pairs, w.reshape(n * m, width))
+        y = product(my, pairs, w.reshape(n * m, width))
         return y + my.param("b", (width,), inits.zeros) if bias else y
 
     return bilinear

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jdl.nn import init as inits
 from jdl.nn.constructor import constructor
-from jdl.nn.layer import Layer, LayerError, layer
+from jdl.nn.layer import Layer, LayerError, as_layer, layer
 from jdl.nn.scope import Scope
 
 
@@ -56,6 +56,32 @@ def learned_swish(*, shared: bool = False) -> Layer:
         return x * jax.nn.sigmoid(beta.astype(jnp.result_type(x, 0.0)) * x)
 
     return learned_swish
+
+
+@constructor
+def parametric(activation: Any) -> Layer:
+    r"""Learn for each channel how much of an activation it has: :math:`y = x + a\,(f(x) - x)`.
+
+    Input and output ``(…, n)``; ``activation`` is :math:`f`, a layer or a function. Parameter ``mix``
+    ``(n,)`` is :math:`a`, which begins at one; at zero the channel is linear.
+
+    Source: Holzmüller, Grinsztajn and Steinwart 2024, https://arxiv.org/abs/2407.04491, after the PReLU.
+
+    Raises:
+        LayerError: the input is a scalar.
+
+    >>> import jax.numpy as jnp
+    >>> from jdl import nn
+    >>> nn.parametric(nn.relu)({"mix": jnp.array([0.5, 1.0])}, jnp.array([-2.0, -2.0])).tolist()
+    [-1.0, 0.0]
+    """
+
+    @layer(activation=as_layer(activation))
+    def parametric(my: Scope, x: Any) -> Any:
+        mix = my.param("mix", _channels(my, x, shared=False), inits.ones)
+        return x + mix.astype(jnp.result_type(x, 0.0)) * (my.activation(x) - x)
+
+    return parametric
 
 
 def _channels(my: Scope, x: Any, shared: bool) -> tuple[int]:

@@ -1,5 +1,6 @@
 """Periodic features of numbers: what lets a network bend sharply along one column."""
 
+import math
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from jdl.nn.constructor import constructor
 from jdl.nn.init import Initializer
 from jdl.nn.layer import Layer, LayerError, Scope, layer
 from jdl.nn.linear import positive
+from jdl.nn.waves import cosine, sine
 
 
 @constructor
@@ -41,16 +43,63 @@ def periodic(width: int = 8, *, frequencies: int = 32, lowest: Any = 0.05, highe
 
     @layer
     def periodic(my: Scope, x: Any) -> Any:
-        if jnp.ndim(x) != 1:
-            raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (p,): one number a column")
-        f = my.param("f", (x.size, frequencies), ladder(lowest, highest))
-        w = my.param("w", (x.size, 2 * frequencies, width), inits.uniform(-bound, bound))
-        b = my.param("b", (x.size, width), inits.zeros)
-        angle = 2 * jnp.pi * f * x[:, None]
-        waves = jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], -1)
+        p = _columns(my, x)
+        f = my.param("f", (p, frequencies), ladder(lowest, highest))
+        w = my.param("w", (p, 2 * frequencies, width), inits.uniform(-bound, bound))
+        b = my.param("b", (p, width), inits.zeros)
+        turns = f * x[:, None]
+        waves = jnp.concatenate([cosine(turns), sine(turns)], -1)
         return jax.nn.relu(jnp.einsum("pf,pfw->pw", waves, w) + b)
 
     return periodic
+
+
+@constructor
+def periodic_densenet(width: int = 4, *, frequencies: int = 16, sigma: Any = 0.1) -> Layer:
+    r"""Embed each number by trained waves beside the number itself:
+    :math:`y_j = [\cos(2\pi f_j x_j + \varphi_j) W_j + b_j,\; x_j]`.
+
+    Input ``(p,)``, numbers of about unit variance; output ``(p, width)``, its last column the numbers.
+    Parameters, with :math:`u` uniform in [-1, 1]: ``f`` ``(p, frequencies)``, normal with standard deviation
+    ``sigma``, which may be traced; ``phase`` ``(p, frequencies)``, :math:`\pi u`; ``w``
+    ``(p, frequencies, width - 1)`` and ``b`` ``(p, width - 1)``, :math:`u / \sqrt{\mathrm{frequencies}}`.
+
+    Source: PBLD ("periodic bias linear DenseNet") of Holzmüller, Grinsztajn and Steinwart 2024,
+    https://arxiv.org/abs/2407.04491.
+
+    Raises:
+        LayerError: the input is not a vector; a width below 2; a number of frequencies below 1.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jdl import nn
+    >>> net, x = nn.periodic_densenet(), jnp.array([0.5, -2.0])
+    >>> params, _ = net.init(jax.random.key(0), x)
+    >>> net(params, x).shape, net(params, x)[:, -1].tolist()
+    ((2, 4), [0.5, -2.0])
+    """
+    positive("periodic_densenet: width", width)
+    positive("periodic_densenet: frequencies", frequencies)
+    if width < 2:
+        raise LayerError(f"periodic_densenet: width is {width}, needs 2 or more: waves and the number itself")
+    bound = frequencies**-0.5
+
+    @layer
+    def periodic_densenet(my: Scope, x: Any) -> Any:
+        p = _columns(my, x)
+        f = my.param("f", (p, frequencies), inits.normal(sigma))
+        phase = my.param("phase", (p, frequencies), inits.uniform(-math.pi, math.pi))
+        w = my.param("w", (p, frequencies, width - 1), inits.uniform(-bound, bound))
+        b = my.param("b", (p, width - 1), inits.uniform(-bound, bound))
+        waves = cosine(f * x[:, None] + phase / (2 * math.pi))
+        return jnp.concatenate([jnp.einsum("pf,pfw->pw", waves, w) + b, x[:, None]], -1)
+
+    return periodic_densenet
+
+
+def _columns(my: Scope, x: Any) -> int:
+    if jnp.ndim(x) != 1:
+        raise LayerError(f"{my._where()}: has shape {jnp.shape(x)}, needs (p,): one number a column")
+    return x.size
 
 
 @constructor

@@ -50,6 +50,46 @@ def cosine(peak: Number, steps: Number, *, end: Number = 0.0) -> Schedule:
     return schedule
 
 
+def flat_cosine(value: Number, steps: Number, *, flat: Number = 0.5, end: Number = 0.0) -> Schedule:
+    """Stay at ``value`` for the share ``flat`` of ``steps``, then go to ``end`` along half a cosine.
+
+    Reference: "flat_cos" of Holzmüller et al., 2024, https://arxiv.org/abs/2407.04491.
+
+    >>> schedule = flat_cosine(1.0, steps=100)
+    >>> [schedule(step).round(2).item() for step in (0, 50, 75, 100)]
+    [1.0, 1.0, 0.5, 0.0]
+    """
+
+    def schedule(step: ArrayLike) -> jax.Array:
+        length = jnp.asarray(steps)
+        turn = jnp.asarray(flat) * length
+        return cosine(value, length - turn, end=end)(jnp.asarray(step) - turn)
+
+    return schedule
+
+
+def coslog(peak: Number, steps: Number, *, cycles: Number = 4) -> Schedule:
+    r"""Go from 0 to ``peak`` and back on a cosine, ``cycles`` times, each about twice as long as the last.
+
+    .. math:: p\, \tfrac12 \left(1 - \cos\left(2\pi \log_2\left(1 + (2^c - 1)\, t / T\right)\right)\right)
+
+    Reference: Holzmüller et al., 2024, https://arxiv.org/abs/2407.04491.
+
+    >>> schedule = coslog(1.0, steps=15)
+    >>> [schedule(step).round(2).item() for step in (0, 1, 3, 7, 15)]  # between them it rises and falls
+    [0.0, 0.0, 0.0, 0.0, 0.0]
+    >>> schedule(4.65).round(2).item()
+    1.0
+    """
+
+    def schedule(step: ArrayLike) -> jax.Array:
+        growth = 2.0 ** jnp.asarray(cycles, jnp.float32) - 1.0
+        turns = jnp.log2(1.0 + growth * _progress(step, 0, steps))
+        return jnp.asarray(peak, jnp.float32) * 0.5 * (1.0 - jnp.cos(2.0 * jnp.pi * turns))
+
+    return schedule
+
+
 def warmup_cosine(
     peak: Number, warmup: Number, steps: Number, *, start: Number = 0.0, end: Number = 0.0
 ) -> Schedule:

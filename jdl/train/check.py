@@ -14,7 +14,7 @@ NO_NUMBERS = "OSUMm"  # NumPy's kinds of objects, texts, dates and spans of time
 
 def check_data(data: dict[str, Any], name: str = "data") -> None:
     """Raise a RecipeError unless ``data`` is ``{"x": …, "y": …}`` with one common leading axis."""
-    if not isinstance(data, Mapping) or not {"x", "y"} <= set(data) <= {"x", "y", "weight"}:
+    if not isinstance(data, Mapping) or not {"x", "y"} <= set(data) <= {"x", "y", "weight", "fold"}:
         found: Any = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
         raise RecipeError(f"{name}: found {found}, needs 'x' and 'y', and optionally 'weight'")
     lengths = {path: jnp.shape(leaf)[:1] for path, leaf in tree.items(dict(data))}

@@ -202,5 +202,5 @@ def _score(description: dict[str, Any]) -> float | None:
 
 
 def _best(scores: dict[int, float | None]) -> int | None:
-    known = [(score, step) for step, score in scores.items() if score is not None]
-    return min(known)[1] if known else None
+    known = [(score, -step) for step, score in scores.items() if score is not None]
+    return -min(known)[1] if known else None  # of equal ones the latest, as in fit

@@ -19,8 +19,10 @@ from jdl.train.objective import (
     merge_across,
     merge_metrics,
     network,
+    rows_of,
     sum_of_losses,
 )
+from jdl.train.prepared import prepare, settled
 from jdl.train.recipe import Recipe, Run, TrainState, batch_sizes, check_key, check_recipe
 from jdl.train.step import start, step
 
@@ -75,16 +77,16 @@ def fit(recipe: Recipe, key: Any, data: Data, valid: Data | None = None) -> Run:
     if valid is not None:
         check_data(valid, "valid")
     data, valid = jax.tree.map(jnp.asarray, (data, valid))
-    progress = begin(recipe, key, data, valid is not None)
+    stats, data, valid = prepare(recipe, key, data, valid)
+    recipe = settled(recipe)
+    progress = begin(recipe, key, data, valid is not None, stats)
     progress, rows = epochs(recipe, progress, data, valid, 0, recipe.epochs)
     return finish(recipe, progress, rows)
 
 
 def begin(recipe: Recipe, key: Any, data: Data, validated: bool, stats: Any = None) -> Progress:
-    """Fit the preparation (unless its ``stats`` are given) and initialise the network, from training rows."""
+    """Initialise the network, on training rows as the steps take them."""
     x, y, weight = data["x"], data["y"], example_weight(data)
-    if recipe.prepare is not None and stats is None:
-        stats = recipe.prepare.fit(fold(key, "prepare"), x, y, weight)
     example = jax.tree.map(lambda leaf: leaf[0], x)
     net = network(recipe, stats)
     params, state = net.init(fold(key, "init"), example)
@@ -189,7 +191,7 @@ def batch_at(
     if weight is not None:
         spare = jnp.argmax(weight > 0)
         weight, chosen = weight[chosen], jnp.where(weight[chosen] > 0, chosen, spare)
-    inputs = {"x": data["x"], "y": data["y"]}
+    inputs = {name: data[name] for name in rows_of(data)}
     batch = jax.tree.map(lambda leaf: leaf.at[chosen].get(mode="promise_in_bounds"), inputs)
     if steps * size > rows:
         inside = (begin + jnp.arange(share) < rows).astype(jnp.float32)
@@ -256,8 +258,9 @@ def validate(recipe: Recipe, progress: Progress, valid: Data, across: tuple[str,
 def _better(recipe: Recipe, progress: Progress, scores: dict[str, Any], epoch: Any) -> Best:
     best, train, value = progress.best, progress.train, scores[recipe.monitor]
     assert best is not None
-    improved = value > best.value if greater(recipe) else value < best.value
-    new = Best(value, epoch, evaluated(train), train.state, jnp.int32(0))
+    better = value > best.value if greater(recipe) else value < best.value
+    improved = better | (value == best.value)  # of equal epochs the later one, trained longer
+    new = Best(value, epoch, evaluated(train), train.state, jnp.where(better, 0, best.waited + 1))
     old = best._replace(waited=best.waited + 1)
     return jax.tree.map(lambda a, b: jnp.where(improved, a, b), new, old)
 

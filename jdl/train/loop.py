@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +26,7 @@ from jdl.train.objective import (
     merge_across,
     merge_metrics,
 )
+from jdl.train.prepared import on_host, settled
 from jdl.train.recipe import Recipe, RecipeError, Run, check_count, check_key, check_recipe
 from jdl.train.step import step
 from jdl.train.stream import Chunk, Given, InMemory, chunks, read_ahead
@@ -96,7 +98,10 @@ def loop(
     check_count("checkpoint_every", checkpoint_every)
     if valid is not None:
         check_values(recipe, valid, "valid")
-    source, rows = _open(recipe, key, batches, stats)
+    if isinstance(batches, Mapping):
+        check_values(recipe, dict(batches))
+    recipe, stats, batches, valid = _prepared(recipe, key, batches, valid, stats)
+    source, rows = _open(recipe, key, batches)
     carry = _start(recipe, valid is not None)(key, rows, stats)
     history: list[Row] = []
     folder = None if directory is None else Path(directory)
@@ -160,16 +165,33 @@ def _train(
     return carry
 
 
-def _open(recipe: Recipe, key: Any, batches: Any, stats: Any) -> tuple[InMemory | Given, Data]:
-    """Give the source of batches, and the rows on which the run is begun: all of them only where it must."""
-    fitted = recipe.prepare is not None and stats is None
+def _prepared(recipe: Recipe, key: Any, batches: Any, valid: Data | None, stats: Any) -> tuple:
+    """Prepare the rows of data sets in memory; those of other batches are prepared at every step."""
+    if recipe.prepare is None:
+        return recipe, stats, batches, valid
     if isinstance(batches, Mapping):
-        check_values(recipe, dict(batches))
-        source = InMemory(recipe, steps_key(key), dict(batches))
-        whole = fitted or recipe.start is not None or isinstance(recipe.class_weight, str)
-        return source, dict(batches) if whole else source.first
-    if fitted:
+        return _settled(recipe), *on_host(recipe, key, dict(batches), valid, stats)
+    if stats is None:
         raise RecipeError("loop: Recipe.prepare needs all rows to be fitted on; give loop its stats=…")
+    return _preparing(recipe), stats, batches, valid
+
+
+_settled = lru_cache(CACHED)(settled)  # the same recipe each time, whose programs are then found again
+
+
+@lru_cache(CACHED)
+def _preparing(recipe: Recipe) -> Recipe:
+    """Give the recipe whose every step prepares its batch."""
+    assert recipe.prepare is not None
+    return replace(recipe, prepare=recipe.prepare._replace(each_step=True))
+
+
+def _open(recipe: Recipe, key: Any, batches: Any) -> tuple[InMemory | Given, Data]:
+    """Give the source of batches, and the rows on which the run is begun: all of them only where it must."""
+    if isinstance(batches, Mapping):
+        source = InMemory(recipe, steps_key(key), dict(batches))
+        whole = recipe.start is not None or isinstance(recipe.class_weight, str)
+        return source, dict(batches) if whole else source.first
     if isinstance(recipe.class_weight, str):
         raise RecipeError("loop: class_weight='balanced' needs all rows; give an array of weights by class")
     given = Given(recipe, batches)

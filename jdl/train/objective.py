@@ -47,7 +47,8 @@ def sum_of_losses(
 
     def evaluate(params: Any, state: Any, batch: Batch, key: Any = None) -> Any:
         weight = example_weight(batch)
-        (losses, outputs), state = scored(params, state, batch["x"], batch["y"], key=key, weight=weight)
+        rows = [batch[name] for name in rows_of(batch)]
+        (losses, outputs), state = scored(params, state, *rows, key=key, weight=weight)
         if weight is None:
             weight = jnp.ones(losses.shape[0])
         factor = weight if class_weight is None else weight * _by_class(class_weight, batch["y"])
@@ -97,6 +98,11 @@ def compute_metrics(recipe: Recipe, metrics: Any) -> dict[str, Any]:
     return {"loss": total / mass, **values}
 
 
+def rows_of(batch: Batch) -> list[str]:
+    """Name what a batch holds of its rows: inputs, target, and the inner fold where preparation reads it."""
+    return [name for name in ("x", "y", "fold") if name in batch]
+
+
 def example_weight(batch: Batch) -> Any:
     """Give the weights of a batch's examples as numbers, or None where all are one."""
     weight = batch.get("weight")
@@ -138,17 +144,17 @@ def network(recipe: Recipe, stats: Any = None) -> Layer:
         return net
     apply = recipe.prepare.apply
 
-    def forward(my: Scope, row: Any, **keywords: Any) -> Any:
-        return inline(my, net, (apply(stats, row, key=my.key()),), keywords)
+    def forward(my: Scope, row: Any, fold: Any = None, **keywords: Any) -> Any:
+        return inline(my, net, (apply(stats, row, fold=fold, key=my.key()),), keywords)
 
     return Layer(forward, name="prepared", parts=net.parts, inputs=net.inputs)
 
 
 def _scored(recipe: Recipe, stats: Any) -> Layer:
-    net = network(recipe, stats)
+    net, predict = network(recipe, stats), recipe.predict
 
-    def forward(my: Scope, x: Any, y: Any) -> Any:
-        outputs = inline(my, net, (x,), {})
+    def forward(my: Scope, x: Any, y: Any, *fold: Any) -> Any:
+        outputs = inline(my, net, (x, *fold), {})
         loss = recipe.loss(outputs, y)
         if jnp.shape(loss) != ():
             raise RecipeError(
@@ -156,6 +162,6 @@ def _scored(recipe: Recipe, stats: Any) -> Layer:
                 f"{jnp.shape(y)}; needs a scalar for one example"
             )
         added = [jnp.sum(value) for value in jax.tree.leaves(my._run.losses)]
-        return sum(added, loss.astype(jnp.float32)), outputs
+        return sum(added, loss.astype(jnp.float32)), predict(outputs)
 
     return Layer(forward, name="objective", parts=net.parts)

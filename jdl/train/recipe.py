@@ -19,6 +19,11 @@ class RecipeError(ValueError):
     """A recipe, or data given to it, that cannot train; the message says what to change."""
 
 
+def identity(outputs: Any) -> Any:
+    """Give the outputs as they are."""
+    return outputs
+
+
 PRECISIONS = (None, "bfloat16", "float16", "float32")
 
 
@@ -32,7 +37,8 @@ class Recipe:
         optimizer: any optax transformation; ``jdl.optim`` has those whose settings may be traced.
         batch_size: examples in a step; a data set smaller than this is one batch.
         epochs: passes over the data.
-        prepare: preprocessing fitted on the training rows, inside the run.
+        prepare: preprocessing fitted on the training rows, inside the run; it prepares every row once, before
+            the first step, unless ``Prepare.each_step`` says otherwise.
         metrics: ``{name: Metric}``, computed on the training batches as they pass and on validation rows;
             weighted by example, not by class.
         monitor: what chooses the best epoch on validation rows: ``"loss"`` or a name in ``metrics``.
@@ -47,6 +53,8 @@ class Recipe:
         start: ``start(params, state, key, rows, weight) -> (params, state)``: data-dependent initialisation,
             on the training rows only, after preparation; rows of weight zero are copies of one that counts.
         max_bad_steps: steps in a row with a non-finite gradient, each skipped, after which the run stops.
+        predict: what metrics and users see of one example's outputs, which the loss sees as they are: the
+            mean of an ensemble's members, say.
     """
 
     network: Layer
@@ -65,6 +73,7 @@ class Recipe:
     class_weight: Any = None
     start: Callable[..., Any] | None = None
     max_bad_steps: int = 20
+    predict: Callable[[Any], Any] = identity
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "network", as_layer(self.network))
@@ -93,6 +102,8 @@ class Recipe:
         if not callable(loss):
             needed = "a function (outputs, target) -> scalar, such as jdl.losses.cross_entropy"
             raise RecipeError(f"Recipe.loss: found {loss!r}, needs {needed}")
+        if not callable(self.predict):
+            raise RecipeError(f"Recipe.predict: found {self.predict!r}, needs a function of the outputs")
         if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
             raise RecipeError(
                 f"Recipe.optimizer: found {optimizer!r}, needs one, such as jdl.optim.adamw(1e-3)"

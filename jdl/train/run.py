@@ -15,6 +15,7 @@ from jdl.train import place
 from jdl.train.check import check_values
 from jdl.train.failure import TrainingError, check_steps, explain_failure
 from jdl.train.fit import Data, Progress, batch_at, begin, epochs, finish, stopped
+from jdl.train.prepared import prepare, settled
 from jdl.train.recipe import Recipe, RecipeError, Run, batch_sizes, check_key, check_recipe
 
 CACHED = 16  # compiled programs kept
@@ -40,12 +41,12 @@ class Program:
         recipe = self.recipe(dict(hyper))  # of numbers: to read its settings, and to explain a failure
         given = _split(hyper)[1], key, data, valid
         begun = self.begin(*place.on_one("where a run begins").replicate(given))
-        given, progress = self.placement.replicate((given, begun))
+        traced, (progress, *rows_of) = self.placement.replicate((given[0], begun))
         parts = []
         for first in range(0, recipe.epochs, self.stride):
             going = report is not None and not bool(stopped(recipe, progress))
             first_epoch = self.placement.replicate(jnp.int32(first))
-            progress, rows = self.epochs(given[0], progress, *given[2:], first_epoch)
+            progress, rows = self.epochs(traced, progress, *rows_of, first_epoch)
             parts.append(rows)
             if report is not None and going:
                 latest = {name: value[-1].tolist() for name, value in jax.device_get(rows).items()}
@@ -53,7 +54,7 @@ class Program:
         rows = {name: jnp.concatenate([part[name] for part in parts]) for name in parts[0]}
         done = finish(recipe, progress, rows)
         if int(done.history["failed_at"]) >= 0:
-            raise _failure(recipe, progress, given[2])
+            raise _failure(settled(recipe), progress, rows_of[0])
         check_steps(recipe, done.history, progress.train.step)
         return done
 
@@ -142,16 +143,18 @@ def _compile(
     began = time.perf_counter()
 
     def start(traced: dict, key: Any, data: Data, valid: Data | None) -> Any:
-        return begin(recipe(fixed | traced), key, data, valid is not None)
+        whole = recipe(fixed | traced)
+        stats, data, valid = prepare(whole, key, data, valid)
+        return begin(settled(whole), key, data, valid is not None, stats), data, valid
 
     def train(across: Any, traced: dict, progress: Any, data: Data, valid: Any, first: Any) -> Any:
-        return epochs(recipe(fixed | traced), progress, data, valid, first, stride, across)
+        return epochs(settled(recipe(fixed | traced)), progress, data, valid, first, stride, across)
 
-    whole = recipe(fixed | traced)
+    whole = settled(recipe(fixed | traced))
     stride = 1 if reported else whole.epochs
     given = place.on_one("where a run begins").replicate((traced, key, data, valid))
     begun = jax.jit(start).lower(*given).compile()
-    progress = begun(*given)
+    progress, data, valid = begun(*given)
     placement = place.choose(whole, progress, data, devices)
     trained = jax.jit(placement.spread(train), donate_argnums=1)
     arguments = placement.replicate((traced, progress, data, valid, jnp.int32(0)))

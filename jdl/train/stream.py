@@ -14,7 +14,7 @@ from jdl import tree
 from jdl.nn.layer import batch_size
 from jdl.train.check import check_data
 from jdl.train.fit import order
-from jdl.train.objective import Batch
+from jdl.train.objective import Batch, rows_of
 from jdl.train.recipe import Recipe, RecipeError, batch_sizes
 
 AHEAD = 2  # chunks read before they are asked for
@@ -27,7 +27,7 @@ class InMemory:
     """
 
     def __init__(self, recipe: Recipe, key: Any, data: Batch):
-        self._data, self._key = {name: jax.tree.map(np.asarray, data[name]) for name in ("x", "y")}, key
+        self._data, self._key = jax.tree.map(np.asarray, {name: data[name] for name in rows_of(data)}), key
         self._rows = batch_size(data["y"])
         self._size, self._steps = batch_sizes(recipe, self._rows)
         self._weight = None
@@ -110,8 +110,8 @@ def padded(batch: Batch, size: int) -> Batch:
     weight = np.zeros(size, np.float32)
     weight[:rows] = batch.get("weight", 1.0)
     filled = np.minimum(np.arange(size), rows - 1) if rows < size else slice(None)
-    inputs = {name: jax.tree.map(lambda leaf: np.asarray(leaf)[filled], batch[name]) for name in ("x", "y")}
-    return inputs | {"weight": weight}
+    inputs = {name: batch[name] for name in rows_of(batch)}
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[filled], inputs) | {"weight": weight}
 
 
 def _shapes(batch: Batch) -> dict[str, Any]:

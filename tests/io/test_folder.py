@@ -19,6 +19,7 @@ from jdl.data import infer_schema
 from jdl.io import Model, ModelError, files, load, save
 from jdl.io.save import named_arrays
 
+MEAN = "stats/numbers/0/center"
 NAMES = ["metrics.jsonl", "model.json", "weights.safetensors"]
 
 
@@ -194,9 +195,9 @@ def test_foreign_files(folder: Path) -> None:
     "changes, message",
     [
         ({"format": "jdl model 99"}, "found 'jdl model 99', this version of jdl reads 'jdl model 1'"),
-        ({"network": "os.system"}, "model.json: network: found 'os.system', needs one of mlp, mlp_plr"),
+        ({"network": "os.system"}, "model.json: network: found 'os.system', needs one of linear, mlp, mlp_plr"),
         ({"network": ["mlp"]}, r"model.json: network: found \['mlp'\], needs text"),
-        ({"hyper": {}}, "model.json: hyper-parameter 'widths' is missing"),
+        ({"hyper": {}}, "model.json: hyper-parameter 'batch_size' is missing"),
         ({"hyper": 3}, "model.json: hyper: found 3, needs"),
         ({"schema": {}}, "model.json: schema: found"),
         ({"metrics": 3}, "model.json: metrics: found 3, needs"),
@@ -225,9 +226,9 @@ def test_arrays_that_do_not_fit(folder: Path, classifier: Model) -> None:
         load(folder)
     reseal(folder, hyper=dict(classifier.hyper))
     for changed, message in (
-        ({name: value for name, value in arrays.items() if name != "stats/mean"}, "lacks 'stats/mean'"),
+        ({name: value for name, value in arrays.items() if name != MEAN}, f"lacks {MEAN!r}"),
         (arrays | {"params/extra": np.zeros(1)}, "has 'params/extra', which the network lacks"),
-        (arrays | {"stats/mean": arrays["stats/mean"].astype(np.float16)}, "'stats/mean' is float16"),
+        (arrays | {MEAN: arrays[MEAN].astype(np.float16)}, f"{MEAN!r} is float16"),
     ):
         (folder / files.WEIGHTS).write_bytes(safetensors.save(changed))
         reseal(folder)

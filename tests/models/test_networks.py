@@ -32,7 +32,7 @@ def test_many_levels_are_embedded() -> None:
 def test_mlp_is_affine_maps_and_rectifiers() -> None:
     net = models.mlp(2, (6, 5), cardinalities=CARDINALITIES, dropout=0.5)
     params, state = net.init(jax.random.key(0), ROW)
-    x = np.concatenate([ROW["numbers"], ROW["flat"], models.levels(CARDINALITIES)({}, ROW["categories"])])
+    x = np.concatenate([ROW["numbers"], models.levels(CARDINALITIES)({}, ROW["categories"]), ROW["flat"]])
     body = params["body"]
     for name in ("dense", "dense_1"):
         x = np.maximum(x @ body[name]["w"] + body[name]["b"], 0)
@@ -46,7 +46,7 @@ def test_mlp_plr_adds_waves_of_the_numbers() -> None:
     waves = nn.periodic(3)(params["waves"], ROW["numbers"]).reshape(-1)
     levels = models.levels(CARDINALITIES)({}, ROW["categories"])
     head = params["body"]["head"]
-    want = np.concatenate([ROW["numbers"], waves, ROW["flat"], levels]) @ head["w"] + head["b"]
+    want = np.concatenate([ROW["numbers"], levels, ROW["flat"], waves]) @ head["w"] + head["b"]
     np.testing.assert_allclose(net(params, ROW), want, rtol=1e-5, atol=1e-6)
 
 

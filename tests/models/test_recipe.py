@@ -49,7 +49,7 @@ def test_defaults_are_what_the_function_takes(network: str) -> None:
     "rows, batch, epochs", [(10, 32, 100), (500, 32, 90), (29_305, 256, 12), (10**7, 1024, 12)]
 )
 def test_small_tables_get_small_batches_and_more_epochs(rows: int, batch: int, epochs: int) -> None:
-    hyper = models.defaults(rows)
+    hyper = models.defaults(rows, SORT)
     assert (hyper["batch_size"], hyper["epochs"]) == (batch, epochs)
 
 
@@ -62,7 +62,7 @@ def test_names_that_are_not_known() -> None:
     del hyper["dropout"]
     with pytest.raises(RecipeError, match="hyper-parameter 'dropout' is missing"):
         function(hyper)
-    with pytest.raises(RecipeError, match="network: found 'mlpx', needs one of mlp, mlp_plr"):
+    with pytest.raises(RecipeError, match="network: found 'mlpx', needs one of linear, mlp, mlp_plr"):
         models.recipe(SORT, 100, "mlpx")
 
 
@@ -105,7 +105,7 @@ def test_runs_are_vmapped_over_folds() -> None:
 def test_it_learns_and_is_compiled_once() -> None:
     function, hyper = models.recipe(SORT, ROWS)
     data = {"x": rows(), "y": np.digitize(rows()["numbers"][:, 0], [-0.5, 0.5]).astype(np.int32)}
-    hyper |= {"epochs": 40, "batch_size": 16, "widths": (32,)}
+    hyper |= {"epochs": 40, "batch_size": 16, "widths": (32,), "dropout": 0.0}
     program = jdl.train.compiled(function, hyper, jax.random.key(0), data)
     done = program(hyper, jax.random.key(0), data)
     assert float(done.history["accuracy"][-1]) > 0.9

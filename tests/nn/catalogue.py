@@ -49,7 +49,20 @@ CATALOGUE = [
     case("embed", nn.embed(5, 3), IDS),
     case("embedding_bag", nn.embedding_bag(5, 3), IDS, mask=SEEN),
     case("embedding_bag", nn.embedding_bag(5, 3, "sum"), IDS, factors=np.float32([1, 2, 3, 4])),
+    case("ntk_dense", nn.ntk_dense(3), (2, 4)),
+    case("scale", nn.scale(), (2, 4)),
+    case("periodic_densenet", nn.periodic_densenet(3, frequencies=2), (4,)),
     case("periodic", nn.periodic(3, frequencies=2, highest=1.0), (4,)),
+    case("linear_embedding", nn.linear_embedding(3, activation=nn.tanh), (4,)),
+    case("piecewise_linear", nn.piecewise_linear(3, activation=nn.tanh), (4, 2), (4,)),
+    case("piecewise_linear", nn.piecewise_linear(3, line=False), (4, 2)),
+    case("feature_tokens", nn.feature_tokens(3, (4, 4, 4, 4)), (2,), IDS, (3,)),
+    case("cross", nn.cross(), (3,), (3,)),
+    case("cross", nn.cross(rank=2), (3,)),
+    # members of an ensemble
+    case("batch_ensemble", nn.batch_ensemble(3, 2), (4,)),
+    case("batch_ensemble", nn.batch_ensemble(3, 2, r=nn.init.normal(), s=nn.init.ones), (2, 4)),
+    case("linear_ensemble", nn.linear_ensemble(3), (2, 4)),
     # convolutions
     case("conv", nn.conv(4, (3, 2), stride=(2, 1)), (5, 4, 2)),
     case("conv", nn.conv(4, (3,), dilation=2, padding=1), (6, 2)),
@@ -77,6 +90,7 @@ CATALOGUE = [
     case("spectral_norm", nn.spectral_norm(nn.dense(3), iterations=50), (4,), order=1),
     # noise
     case("dropout", nn.dropout(0.5), (3, 4), noisy=True),
+    case("fading_dropout", nn.fading_dropout(0.5, 9), (3, 4), noisy=True),
     case("spatial_dropout", nn.spatial_dropout(0.5), (3, 4), noisy=True),
     case("alpha_dropout", nn.alpha_dropout(0.5), (3, 4), noisy=True),
     case("spatial_alpha_dropout", nn.spatial_alpha_dropout(0.5), (3, 4), noisy=True),
@@ -85,6 +99,7 @@ CATALOGUE = [
     # activations that learn
     case("prelu", nn.prelu(), (3, 4)),
     case("learned_swish", nn.learned_swish(shared=True), (3, 4)),
+    case("parametric", nn.parametric(nn.silu), (3, 4)),
     # attention and positions
     case("attention", nn.attention(2, causal=True, rotary=100.0), (4, 4)),
     case("attention", nn.attention(2, dropout=0.5), (4, 4), (3, 5), noisy=True),

@@ -114,3 +114,46 @@ def test_rates_outside_zero_to_one_are_refused_by_name(layer):
 def test_a_scalar_has_no_channels(layer):
     with pytest.raises(nn.LayerError, match=r"part: has shape \(\), needs \(…, channels\)"):
         nn.chain(part=layer(0.5)).init(KEY, jnp.zeros(()))
+
+
+def test_fading_dropout_falls_along_a_cosine_from_its_middle():
+    steps = jnp.array([0, 50, 75, 90, 100, 200])
+
+    @jax.jit
+    def dropped(step):
+        y, state = nn.fading_dropout(0.4, 100).apply({}, {"step": step}, jnp.ones(50_000), key=KEY)
+        return jnp.mean(y == 0), state["step"], y.mean()
+
+    share, after, mean = jax.vmap(dropped)(steps)
+    t = np.clip((np.array(steps) / 100 - 0.5) / 0.5, 0, 1)
+    np.testing.assert_allclose(share, 0.4 * 0.5 * (1 + np.cos(np.pi * t)), atol=0.012)  # 5 deviations
+    np.testing.assert_allclose(mean, 1, atol=0.02)
+    assert after.tolist() == (steps + 1).tolist()
+
+
+def test_fading_dropout_counts_stochastic_passes_alone():
+    net = nn.repeat(2, nn.fading_dropout(0.4, 2))
+    params, state = net.init(KEY, jnp.ones(3))
+    y, same = net.apply(params, state, jnp.ones(3))
+    assert y.tolist() == [1, 1, 1] and jax.tree.all(jax.tree.map(np.array_equal, state, same))
+    for _ in range(2):
+        _, state = nn.batched(net)(params, state, jnp.ones((5, 3)), key=KEY)
+    assert state["step"].tolist() == [2, 2]
+    y, _ = net.apply(params, state, jnp.ones(3), key=KEY)
+    assert y.tolist() == [1, 1, 1]  # training is over
+
+
+def test_fading_dropout_takes_traced_numbers():
+    def mean(rate, steps, flat):
+        net = nn.fading_dropout(rate, steps, flat=flat)
+        return jnp.mean(net.apply({}, {"step": jnp.int32(8)}, jnp.ones(10_000), key=KEY)[0] == 0)
+
+    rates, steps, flats = (
+        jnp.array([0.0, 0.3, 0.3, 0.3]),
+        jnp.array([10, 10, 8, 10]),
+        jnp.array([0.5, 0.9, 0.9, 0.6]),
+    )
+    found = jax.jit(jax.vmap(mean))(rates, steps, flats)
+    np.testing.assert_allclose(found, [0, 0.3, 0, 0.15], atol=0.025)
+    with pytest.raises(nn.LayerError, match="fading_dropout: rate is 1.0"):
+        nn.fading_dropout(1.0, 10)

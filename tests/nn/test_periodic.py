@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 
 from jdl import nn
 from jdl.nn.periodic import ladder
+from jdl.nn.waves import cosine, sine
 
 X = jnp.array([0.3, -1.2, 2.5])
 
@@ -68,3 +69,57 @@ def test_what_it_refuses() -> None:
         nn.periodic().init(jax.random.key(0), jnp.zeros((2, 2)))
     with pytest.raises(nn.LayerError, match="periodic: frequencies is 0, needs a positive integer"):
         nn.periodic(frequencies=0)
+
+
+def test_densenet_formula() -> None:
+    net = nn.periodic_densenet(3, frequencies=5)
+    params, _ = net.init(jax.random.key(0), X)
+    f, phase, w, b = (np.asarray(params[name], np.float64) for name in ("f", "phase", "w", "b"))
+    want = np.zeros((3, 3))
+    for j, x in enumerate(np.asarray(X, np.float64)):
+        want[j] = [*(np.cos(2 * np.pi * f[j] * x + phase[j]) @ w[j] + b[j]), x]
+    np.testing.assert_allclose(net(params, X), want, atol=1e-5)
+    check_grads(
+        jax.jit(lambda params, x: net(params, x)), (params, X), order=1, modes=("rev",), atol=1e-2, rtol=1e-2
+    )
+
+
+def test_densenet_begins_as_published() -> None:
+    net = nn.periodic_densenet(4, frequencies=16, sigma=0.1)
+    params, _ = net.init(jax.random.key(0), jnp.zeros(1000))
+    assert abs(float(params["f"].std()) - 0.1) < 0.002
+    for name, bound in (("phase", np.pi), ("w", 0.25), ("b", 0.25)):
+        largest, spread = float(jnp.abs(params[name]).max()), float(params[name].std())
+        assert largest <= bound and abs(spread / (bound / 3**0.5) - 1) < 0.03, name
+
+
+def test_densenet_of_no_numbers_and_of_a_traced_spread() -> None:
+    params, _ = nn.periodic_densenet().init(jax.random.key(0), jnp.zeros(0))
+    assert nn.periodic_densenet()(params, jnp.zeros(0)).shape == (0, 4)
+
+    def first(sigma: jax.Array) -> jax.Array:
+        return nn.periodic_densenet(sigma=sigma).init(jax.random.key(0), X)[0]["f"]
+
+    both = jax.jit(jax.vmap(first))(jnp.array([1.0, 2.0]))
+    np.testing.assert_allclose(both[1], 2 * both[0], rtol=1e-6)
+
+
+def test_what_densenet_refuses() -> None:
+    with pytest.raises(nn.LayerError, match=r"periodic_densenet: has shape \(2, 2\), needs \(p,\)"):
+        nn.periodic_densenet().init(jax.random.key(0), jnp.zeros((2, 2)))
+    with pytest.raises(nn.LayerError, match="periodic_densenet: width is 1, needs 2 or more"):
+        nn.periodic_densenet(1)
+
+
+def test_waves_are_exact_and_so_are_their_derivatives() -> None:
+    t = np.linspace(-0.5, 0.5, 20_001, dtype=np.float32)
+    both = jax.jit(lambda t: (cosine(t), sine(t), cosine(t.astype(jnp.bfloat16))))
+    for found, exact in zip(both(t), (np.cos, np.sin, np.cos), strict=True):
+        tolerance = 4e-7 if found.dtype == jnp.float32 else 0.02
+        np.testing.assert_allclose(np.float32(found), exact(2 * np.pi * t.astype(np.float64)), atol=tolerance)
+    far = np.float32([1e3, -77.25, 1e6, 123456.5])
+    np.testing.assert_allclose(both(far)[0], np.cos(2 * np.pi * far.astype(np.float64)), atol=1e-6)
+    third = jax.jit(jax.vmap(jax.grad(jax.grad(jax.grad(sine)))))(t[::100])
+    np.testing.assert_allclose(
+        third / (2 * np.pi) ** 3, -np.cos(2 * np.pi * t[::100].astype(np.float64)), atol=1e-6
+    )

@@ -86,3 +86,23 @@ def test_restarts_begin_exactly_where_a_cycle_does():
     schedule = jax.jit(jax.vmap(optim.cosine_restarts(1.0, 10)))
     np.testing.assert_array_equal(schedule(begins), 1.0)
     assert (np.asarray(schedule(begins[1:] - 1)) < 0.03).all()
+
+
+def test_cosines_of_the_logarithm_and_flat_ones_are_their_formulas_when_traced():
+    def both(value, steps, cycles, flat):
+        at = lambda step: (
+            optim.coslog(value, steps, cycles=cycles)(step),
+            optim.flat_cosine(value, steps, flat=flat, end=0.1)(step),
+        )
+        return jax.vmap(at)(STEPS)
+
+    values, steps, cycles, flats = np.array([[0.5, 120, 4, 0.5], [2.0, 60, 3, 0.2]]).T
+    found = jax.jit(jax.vmap(both))(values, steps, cycles, flats)
+    for i in range(2):
+        t = np.minimum(STEPS / steps[i], 1)
+        wave = values[i] * (1 - np.cos(2 * np.pi * np.log2(1 + (2 ** cycles[i] - 1) * t))) / 2
+        np.testing.assert_allclose(found[0][i], wave, atol=1e-5)
+        u = np.clip((t - flats[i]) / (1 - flats[i]), 0, 1)
+        np.testing.assert_allclose(
+            found[1][i], 0.1 + (values[i] - 0.1) * (1 + np.cos(np.pi * u)) / 2, atol=1e-5
+        )

@@ -13,6 +13,7 @@ from jdl import losses, metrics, nn, optim
 from jdl.features import Prepare
 from jdl.train import place
 from jdl.train.fit import begin
+from jdl.train.prepared import prepare, settled
 from tests.train.tiny import KEY, assert_close, classifier, line, plain, regressor, standardise, table
 
 COLLECTIVES = ("all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter")
@@ -23,7 +24,8 @@ def collectives(text):
 
 
 def chosen_for(recipe, data):
-    return place.choose(recipe, begin(recipe, KEY, data, validated=False), data)
+    stats, data, _ = prepare(recipe, KEY, data, None)
+    return place.choose(settled(recipe), begin(settled(recipe), KEY, data, False, stats), data)
 
 
 def always_try(monkeypatch):
@@ -81,7 +83,8 @@ def test_the_trial_runs_the_program(monkeypatch):
 
 
 def test_the_work_of_a_step_is_that_of_prepared_rows():
-    wide = Prepare(lambda *rows: None, lambda stats, row, fold=None, key=None: jnp.tile(row, 100))
+    tile = lambda stats, row, fold=None, key=None: jnp.tile(row, 100)
+    wide = Prepare(lambda *rows: None, tile, each_step=True)
     recipes, data = [regressor(prepare=p) for p in (None, wide)], line(10)
     narrow, broad = (place._work(r, begin(r, KEY, data, validated=False), data) for r in recipes)
     assert broad > 50 * narrow > 0
