@@ -103,7 +103,8 @@ def chain(*steps: Prepare) -> Prepare:
     learning = [i for i, step in enumerate(steps) if step.summary is not _NOTHING]
     if not learning:
         return stateless(lambda row: apply(((),) * len(steps), row))
-    return Prepare(fit, apply, _summary_of(steps, learning[0]) if len(learning) == 1 else None, folds)
+    summary = _summary_of(steps, learning[0]) if len(learning) == 1 else None
+    return Prepare(fit, apply, summary, folds, any(step.each_step for step in steps))
 
 
 def _summary_of(steps: tuple[Prepare, ...], at: int) -> Summary | None:
