@@ -90,7 +90,7 @@ def test_every_part_has_its_place():
     assert parts - {"__init__"} == set(ORDER)
 
 
-@pytest.mark.parametrize("part", ["nn", "losses", "metrics", "optim"])
+@pytest.mark.parametrize("part", ["features", "nn", "losses", "metrics", "optim"])
 def test_the_catalogue_names_everything_and_nothing_else(part):
     """Every public function of a part, once; types of states and annotations need not be there."""
     section = (ROOT / "docs" / "catalogue.md").read_text().split(f"`jdl.{part}`\n")[1].split("\n## ")[0]

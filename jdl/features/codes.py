@@ -143,7 +143,8 @@ def _joined(parts: list[tuple[CategoryStep, np.ndarray]], columns: Columns) -> C
         return {name: jnp.concatenate([part[name] for part in made]) for name in ("categories", "flat")}
 
     sizes = tuple(size for coding in codings for size in coding.sizes)
-    return Coding(Prepare(fit, apply, _summary(steps, chosen), same_folds(*steps)), sizes)
+    each_step = any(step.each_step for step in steps)
+    return Coding(Prepare(fit, apply, _summary(steps, chosen), same_folds(*steps), each_step), sizes)
 
 
 def _summary(steps: list[Prepare], chosen: list[np.ndarray]) -> Summary | None:

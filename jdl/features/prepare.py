@@ -103,7 +103,8 @@ def chain(*steps: Prepare) -> Prepare:
     learning = [i for i, step in enumerate(steps) if step.summary is not _NOTHING]
     if not learning:
         return stateless(lambda row: apply(((),) * len(steps), row))
-    return Prepare(fit, apply, _summary_of(steps, learning[0]) if len(learning) == 1 else None, folds)
+    summary = _summary_of(steps, learning[0]) if len(learning) == 1 else None
+    return Prepare(fit, apply, summary, folds, any(step.each_step for step in steps))
 
 
 def _summary_of(steps: tuple[Prepare, ...], at: int) -> Summary | None:
@@ -177,7 +178,7 @@ def draws(key: Any, name: str, rows: Any, first: Any = 0) -> jax.Array:
     key = jax.random.key(0) if key is None else key
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
     numbers = first + jnp.arange(rows) if isinstance(rows, int) else jnp.asarray(rows)
-    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i)))(numbers)
+    return jax.vmap(lambda i: jax.random.bits(jax.random.fold_in(key, i), (), jnp.uint32))(numbers)
 
 
 def weights(rows: int, weight: Any, dtype: Any = jnp.float32) -> jax.Array:

@@ -20,9 +20,6 @@ Row = dict[str, jax.Array]
 LARGEST = 1e6
 """Prepared numbers are cut here, so that no row can overflow the network."""
 
-WORDS = 32
-"""Ids of a text, as ``schema.encode`` gives them."""
-
 
 def table(
     schema: "Schema",
@@ -60,14 +57,14 @@ def table(
     ([-1.0, 1.0, 0.0], [0.0, 0.0, 1.0])
     """
     gaps = np.array([i for i, number in enumerate(schema.numbers) if number.missing], int)
-    kinds = tuple(date.kind for date in getattr(schema, "dates", ()))
+    kinds = tuple(date.kind for date in schema.dates)
     steps = {
         "numbers": chain(standard(), impute_constant(0.0)) if numbers is None else numbers,
         "categories": (categories or ordinal())(_columns(schema)).prepare,
     }
     if kinds:
         steps["dates"] = (dates or calendar())(kinds)
-    if getattr(schema, "texts", ()):
+    if schema.texts:
         steps["texts"] = ngrams() if texts is None else texts
     if pieces is not None:
         steps["pieces"] = pieces
@@ -92,7 +89,8 @@ def table(
         }
         return found | {"pieces": made["pieces"]} if "pieces" in made else found
 
-    return Prepare(fit, apply, _summary(steps, source), same_folds(*steps.values()))
+    each_step = any(step.each_step for step in steps.values())
+    return Prepare(fit, apply, _summary(steps, source), same_folds(*steps.values()), each_step)
 
 
 def cardinalities(schema: "Schema", categories: CategoryStep | None = None) -> tuple[int, ...]:
@@ -109,8 +107,7 @@ def cardinalities(schema: "Schema", categories: CategoryStep | None = None) -> t
 
 def _columns(schema: "Schema") -> Columns:
     """Say what a step for categories is to know; of several targets each is a number of its own."""
-    several = len(getattr(schema, "targets", ())) > 1
-    return Columns(schema.cardinalities, 0 if several else len(schema.classes))
+    return Columns(schema.cardinalities, len(schema.classes) if len(schema.targets) == 1 else 0)
 
 
 def _summary(steps: dict[str, Prepare], source: dict[str, str]) -> Summary | None:

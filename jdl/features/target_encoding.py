@@ -66,10 +66,8 @@ def target_encoding(folds: int = 5, smoothing: Any = "auto") -> CategoryStep:
             )
 
         def finish(tables: Tables) -> jax.Array:
-            rests = [
-                _encoded(jax.tree.map(lambda x, i=i: x.at[i].set(0), tables), smoothing) for i in range(folds)
-            ]
-            return jnp.stack([*rests, _encoded(tables, smoothing)])
+            kept = jnp.concatenate([1.0 - jnp.eye(folds), jnp.ones((1, folds))])
+            return jax.vmap(lambda kept: _encoded(tables, kept, smoothing))(kept)
 
         def apply(
             stats: jax.Array, row: jax.Array, fold: Any = None, key: Any = None
@@ -121,9 +119,9 @@ def _join(a: Groups, b: Groups) -> Groups:
     return Groups(weight, a.mean + shift * share, a.spread + b.spread + shift**2 * a.weight * share)
 
 
-def _encoded(tables: Tables, smoothing: Any) -> jax.Array:
-    """Encode each level (levels, k) by the groups of all folds."""
-    level, every = (_over_folds(groups) for groups in tables)
+def _encoded(tables: Tables, kept: jax.Array, smoothing: Any) -> jax.Array:
+    """Encode each level (levels, k) by the groups of the folds that are kept (1) and not left out (0)."""
+    level, every = (_over_folds(groups, kept) for groups in tables)
     if isinstance(smoothing, str):
         variance = ratio(every.spread, every.weight)
         within = ratio(level.spread, level.weight)
@@ -133,8 +131,11 @@ def _encoded(tables: Tables, smoothing: Any) -> jax.Array:
     return every.mean + share * (level.mean - every.mean)
 
 
-def _over_folds(groups: Groups) -> Groups:
-    found = jax.tree.map(lambda x: x[0], groups)
-    for i in range(1, len(groups.weight)):
-        found = _join(found, jax.tree.map(lambda x, i=i: x[i], groups))
-    return found
+def _over_folds(groups: Groups, kept: jax.Array) -> Groups:
+    """Join the groups of several folds at once."""
+    kept = kept[:, None, None].astype(groups.weight.dtype)
+    share = kept * groups.weight
+    weight = share.sum(0)
+    mean = ratio((share * groups.mean).sum(0), weight)
+    spread = (kept * groups.spread + share * (groups.mean - mean) ** 2).sum(0)
+    return Groups(weight, mean, spread)

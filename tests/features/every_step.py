@@ -27,7 +27,6 @@ STEPS = {
         "impute_mean": features.impute_mean(),
         "impute_median": features.impute_median(),
         "piecewise": features.piecewise(4),
-        "chain": features.chain(features.robust(), features.impute_constant(0.0)),
     },
     "categories": {
         "ordinal": coding(features.ordinal()),
@@ -38,7 +37,7 @@ STEPS = {
         "target_encoding": coding(features.target_encoding(3)),
         "by_cardinality": coding(
             features.by_cardinality(
-                features.ordinal(), features.together(features.target_encoding(3), features.hashed(4)), 5
+                features.ordinal(), features.together(features.one_hot(), features.hashed(4)), 5
             )
         ),
     },
@@ -70,7 +69,7 @@ def everything() -> Prepare:
 
 
 def rows(seed: int = 0, count: int = ROWS) -> dict[str, np.ndarray]:
-    """Numbers normal, skewed, far away, tiny, constant and with gaps; codes, dates and texts of every sort."""
+    """Numbers normal, skewed, far away, tiny, constant, with gaps; codes, dates and texts of every sort."""
     rng = np.random.default_rng(seed)
     numbers = np.stack(
         [
@@ -105,5 +104,5 @@ def weights(seed: int = 0, count: int = ROWS) -> np.ndarray:
 
 EVERY = everything()
 KEY = jax.random.key(3)
-fit = jax.jit(EVERY.fit)
+fits = jax.jit(jax.vmap(EVERY.fit, (None, None, None, 0)))  # over the weights of two folds
 apply = jax.jit(jax.vmap(EVERY.apply, (None, 0, 0)))

@@ -1,5 +1,7 @@
 """What every step promises: to merge, to be mapped over folds, and to see no row without weight."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 
 from jdl import features
 from jdl.features.prepare import same_folds
-from tests.features.every_step import EVERY, FLAT, KEY, ROWS, apply, fit, rows, target, weights
+from tests.features.every_step import EVERY, FLAT, KEY, ROWS, apply, fits, rows, target, weights
 
 FOLDS = np.arange(ROWS) % 3
 
@@ -27,15 +29,42 @@ def assert_close(found, expected, tolerance: float) -> None:
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance * scale, err_msg=str(path))
 
 
+def both(weight) -> np.ndarray:
+    """Weights of two folds, the first of them the one asked for."""
+    return np.stack([weight, weights(9)])
+
+
+def first(tree):
+    return jax.tree.map(lambda x: x[0], tree)
+
+
+@jax.jit
+def finish(parts):
+    return EVERY.summary.finish(parts)
+
+
+@partial(jax.jit, static_argnums=0)
+def in_parts(count: int):
+    cut = lambda x: x.reshape(count, ROWS // count, *x.shape[1:])
+    begin = jnp.arange(count) * (ROWS // count)
+    given = jax.tree.map(cut, (rows(), target(), weights()))
+    parts = jax.vmap(lambda part, first: EVERY.summary.part(KEY, *part, first))(given, begin)
+    while count > 1:
+        left, right = (jax.tree.map(lambda x, side=side: x[side::2], parts) for side in (0, 1))
+        parts, count = jax.vmap(EVERY.summary.merge)(left, right), count // 2
+    return first(parts)
+
+
 @pytest.fixture(scope="module")
 def fitted():
-    return fit(KEY, rows(), target(), weights())
+    return finish(in_parts(1))
 
 
 @given(st.integers(0, 2**31), st.sampled_from([np.nan, np.inf, -np.inf, 3e38, -1e-40]))
 @settings(max_examples=8)
 def test_rows_without_weight_change_no_bit(seed: int, rubbish: float) -> None:
-    data, weight, y = rows(), weights(seed), target()
+    data, y = rows(), target()
+    weight = weights(seed)
     gone = weight == 0
     rng = np.random.default_rng(seed)
     other = {name: part.copy() for name, part in data.items()}
@@ -43,40 +72,20 @@ def test_rows_without_weight_change_no_bit(seed: int, rubbish: float) -> None:
     for name in ("categories", "dates", "texts"):
         other[name][gone] = rng.integers(-(2**31), 2**31 - 1, other[name][gone].shape)
     y_other = np.where(gone, -5, y)
-    assert_same_bits(fit(KEY, other, y_other, weight), fit(KEY, data, y, weight))
-
-
-def test_no_weight_is_a_weight_of_one() -> None:
-    assert_close(
-        fit(KEY, rows(), target(), np.ones(ROWS, np.float32)), fit(KEY, rows(), target(), None), 1e-6
-    )
+    found, expected = fits(KEY, other, y_other, both(weight)), fits(KEY, data, y, both(weight))
+    assert_same_bits(first(found), first(expected))
 
 
 def test_a_table_may_be_cut_anywhere(fitted) -> None:
-    summary = EVERY.summary
-
-    def in_parts(count: int):
-        cut = lambda x: x.reshape(count, ROWS // count, *x.shape[1:])
-        first = jnp.arange(count) * (ROWS // count)
-        given = jax.tree.map(cut, (rows(), target(), weights()))
-        parts = jax.vmap(lambda part, first: summary.part(KEY, *part, first))(given, first)
-        joined = jax.tree.map(lambda x: x[0], parts)
-        for i in range(1, count):
-            joined = summary.merge(joined, jax.tree.map(lambda x, i=i: x[i], parts))
-        return summary.finish(joined)
-
-    for count in (2, 8):
-        found = jax.jit(in_parts, static_argnums=0)(count)
-        assert_close(found, fitted, 1e-6)
-        for name in ("ordinal", "hashed", "impute_median", "piecewise", "min_max"):  # counts and samples
-            assert_same_bits(found[name], fitted[name])
+    found = finish(in_parts(8))
+    assert_close(found, fitted, 1e-6)
+    for name in ("ordinal", "hashed", "impute_median", "piecewise", "min_max"):  # counts and samples
+        assert_same_bits(found[name], fitted[name])
 
 
-def test_folds_are_vmapped() -> None:
-    masks = np.stack([(FOLDS != fold) * weights() for fold in range(2)])
-    together = jax.jit(jax.vmap(fit, (None, None, None, 0)))(KEY, rows(), target(), masks)
-    for i, mask in enumerate(masks):
-        assert_close(jax.tree.map(lambda x, i=i: x[i], together), fit(KEY, rows(), target(), mask), 1e-5)
+def test_folds_are_vmapped_and_fit_is_finish_of_one_part(fitted) -> None:
+    found = fits(KEY, rows(), target(), both(weights()))
+    assert_close(first(found), fitted, 1e-5)
 
 
 @given(
@@ -90,7 +99,7 @@ def test_every_row_becomes_finite(trained: list[float], row: list[float], seed: 
     data["numbers"][:20] = np.array(trained, np.float32)
     other["numbers"][:] = np.array(row, np.float32)
     other["dates"][:9] = np.random.default_rng(seed).integers(-(2**31), 2**31 - 1, (9, 2, 2))
-    found = apply(fit(KEY, data, target(), weights()), other, FOLDS)
+    found = apply(first(fits(KEY, data, target(), both(weights()))), other, FOLDS)
     for name in ("standard", "min_max", "robust", "winsorise", "quantile_normal", "power"):
         np.testing.assert_array_equal(np.isnan(found[name]), ~np.isfinite(other["numbers"]), err_msg=name)
         found[name] = np.nan_to_num(found[name], nan=0.0, posinf=np.inf, neginf=-np.inf)
@@ -99,7 +108,7 @@ def test_every_row_becomes_finite(trained: list[float], row: list[float], seed: 
 
 
 def test_stats_are_finite_without_any_row() -> None:
-    stats = fit(KEY, rows(), target(), np.zeros(ROWS, np.float32))
+    stats = first(fits(KEY, rows(), target(), both(np.zeros(ROWS, np.float32))))
     found = apply(stats, rows(1), FOLDS)
     for path, leaf in jax.tree_util.tree_leaves_with_path(found):
         own = path[0].key
@@ -109,12 +118,13 @@ def test_stats_are_finite_without_any_row() -> None:
 
 
 def test_inner_folds_are_drawn_by_row_and_key() -> None:
-    found = features.inner_folds(KEY, 5000, 5)
+    folds = jax.jit(lambda key, rows: features.inner_folds(key, rows, 5))
+    found = folds(KEY, jnp.arange(5000))
     share = np.bincount(found, minlength=5) / 5000
     assert share.shape == (5,) and (np.abs(share - 0.2) < 0.03).all()
-    part = features.inner_folds(KEY, jnp.arange(4000, 5000), 5)
-    np.testing.assert_array_equal(part, found[4000:])
-    other = features.inner_folds(jax.random.key(4), 5000, 5)
+    part = folds(KEY, jnp.arange(4000, 9000))
+    np.testing.assert_array_equal(part[:1000], found[4000:])
+    other = folds(jax.random.key(4), jnp.arange(5000))
     assert 0.75 < (other != found).mean() < 0.85
 
 
@@ -132,7 +142,7 @@ def test_a_chain_merges_where_one_step_learns() -> None:
     assert features.chain(scale, features.power()).summary is None
     data = rows()["numbers"][:, :1]
     chained = features.chain(features.impute_mean(), scale)
-    stats = chained.fit(None, data, None, None)
-    out = jax.vmap(lambda row: chained.apply(stats, row))(data)
+    fitted = jax.jit(lambda data: chained.fit(None, data, None, None))
+    out = jax.jit(jax.vmap(chained.apply, (None, 0)))(fitted(data), data)
     whole = np.where(np.isnan(data), np.nanmean(data), data)
     np.testing.assert_allclose(out, (whole - whole.mean()) / whole.std(), atol=1e-5)

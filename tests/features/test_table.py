@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.preprocessing import StandardScaler
 
-from jdl.data import Category, Number, Schema, Target
-from jdl.features import table
+from jdl import features
+from jdl.data import MISSING_DAY, WORDS, Category, Date, Number, Schema, Target, Text
+from jdl.features import dates, table
 
 SCHEMA = Schema(
     Target("y", "regression"),
@@ -20,6 +21,7 @@ SCHEMA = Schema(
 )
 PREPARE = table(SCHEMA)
 ROWS = 30
+HEAD, TAIL = slice(ROWS // 2), slice(ROWS // 2, ROWS)
 RNG = np.random.default_rng(0)
 
 fit = jax.jit(lambda rows, weight: PREPARE.fit(None, rows, None, weight))
@@ -127,6 +129,46 @@ def test_tables_of_numbers_or_categories_alone() -> None:
         assert out["numbers"].shape == (ROWS, len(schema.numbers))
         assert out["flat"].shape == (ROWS, 2 if schema.numbers else 0)
         assert out["categories"].shape == (ROWS, len(schema.categories))
+
+
+def test_every_kind_of_column_has_its_step() -> None:
+    schema = Schema(
+        Target("y", "classification", classes=("no", "yes")),
+        SCHEMA.numbers,
+        SCHEMA.categories,
+        dates=(Date("day", "date"), Date("time", "datetime")),
+        texts=(Text("words"),),
+    )
+    levels = features.together(features.ordinal(most=1), features.target_encoding(2))
+    numbers = features.chain(features.robust(), features.impute_constant(0.0))
+    prepare = table(schema, numbers, levels, texts=features.ngrams(8), pieces=features.piecewise(5))
+    assert features.cardinalities(schema, levels) == (3, 2) and prepare.folds == 2
+    data = rows()
+    data["dates"] = RNG.integers(0, 20_000, (ROWS, 2, 2)).astype(np.int32)
+    data["dates"][0, 0, 0] = MISSING_DAY
+    data["texts"] = RNG.integers(0, 2**31 - 1, (ROWS, 1, WORDS)).astype(np.int32)
+    y, key = RNG.integers(0, 2, ROWS).astype(np.int32), jax.random.key(0)
+
+    @jax.jit
+    def whole_and_halves(data):
+        begin, end = (jax.tree.map(lambda x, s=s: x[s], (data, y, halves())) for s in (HEAD, TAIL))
+        left, right = prepare.summary.part(key, *begin, 0), prepare.summary.part(key, *end, ROWS // 2)
+        return prepare.fit(key, data, y, halves()), prepare.summary.finish(prepare.summary.merge(left, right))
+
+    stats, merged = whole_and_halves(data)
+    for a, b in zip(jax.tree.leaves(stats), jax.tree.leaves(merged), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    found = jax.jit(jax.vmap(prepare.apply, (None, 0)))(stats, data)
+    shapes = {name: value.shape[1:] for name, value in found.items()}
+    calendar = 2 * 9 + 3 + 2
+    assert shapes == {"numbers": (6,), "categories": (2,), "flat": (2 + 2 + calendar + 8,), "pieces": (4, 5)}
+    assert all(np.isfinite(value).all() for value in found.values())
+    assert found["numbers"][0, 4] == 0
+
+
+def test_a_schema_without_target_and_missing_days() -> None:
+    prepare = table(Schema(numbers=SCHEMA.numbers))
+    assert prepare.summary is not None and dates.MISSING_DAY == MISSING_DAY
 
 
 def test_preparation_does_not_load_the_readers_of_tables() -> None:
