@@ -36,10 +36,10 @@ def task(schema: "Schema") -> Task:
     >>> task(schema).outputs, sorted(task(schema).metrics)
     (2, ['accuracy', 'roc_auc'])
     """
-    targets = getattr(schema, "targets", (schema.target,))
-    if schema.task == "regression":
+    targets, name = getattr(schema, "targets", (schema.target,)), str(schema.task)
+    if name == "regression":
         return Task("regression", len(targets), losses.squared_error, {"r2": metrics.r2()})
-    if schema.task == "multilabel":
+    if name == "multilabel":
         return Task("multilabel", len(targets), losses.binary_cross_entropy, {})
     classes = len(schema.classes)
     found = {"accuracy": metrics.accuracy()} | ({"roc_auc": metrics.roc_auc()} if classes == 2 else {})
