@@ -105,14 +105,14 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
 
     They are those of a processor's few cores: fewer and narrower members than the paper's 32 of 512.
     """
-    return course(rows, 2000, 64, 256) | {
+    return course(rows, 1500, 64, 256) | {
         "width": 128,
         "blocks": 2,
         "members": 16,
-        "dropout": 0.1,
+        "dropout": 0.05,
         "bins": 32,
         "embedding": 16,
-        "learning_rate": 2e-3,
+        "learning_rate": 3e-3,
         "weight_decay": 3e-4,
     }
 

@@ -74,8 +74,9 @@ def piecewise_linear(width: int, *, activation: Any = None, line: bool = True) -
 
     @layer
     def piecewise_linear(my: Scope, places: Any, x: Any = None) -> Any:
-        if jnp.ndim(places) != 2 or (line and jnp.shape(x) != places.shape[:1]):
-            found = f"{jnp.shape(places)} and {None if x is None else jnp.shape(x)}"
+        given = None if x is None else jnp.shape(x)
+        if jnp.ndim(places) != 2 or (line and given != places.shape[:1]):
+            found = f"{jnp.shape(places)} and {given}"
             needed = "(p, bins) and (p,)" if line else "(p, bins)"
             raise LayerError(f"{my._where()}: has shapes {found}, needs {needed}")
         p, bins = places.shape
