@@ -8,9 +8,12 @@ It prints the share of kinds and of cleaned cells that are right, over all colum
 """
 
 import argparse
+import math
 import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +43,36 @@ SKRUB = {
 
 
 def jdl_judge(frame: pl.DataFrame, name: str) -> Answer:
-    """Say what jdl's schema says of a column, with the cells as its table holds them."""
+    """Say what jdl's schema says of a column of a CSV file, with the cells as ``Schema.encode`` reads them."""
     from jdl.data import infer_schema, read_table
 
-    table = read_table(frame)
-    schema = infer_schema(table, target=None)
-    for dropped in schema.dropped:
-        if dropped.name == name:
-            return next(kind for start, kind in REASONS.items() if dropped.reason.startswith(start)), None
-    cleaned = table[name].to_list()
-    for number in schema.numbers:
-        if number.name == name:
-            return ("number" if number.kind == "duration" else number.kind), cleaned
-    kept = {"category": schema.categories, "date": schema.dates, "text": schema.texts}
-    return next(kind for kind, columns in kept.items() if name in {each.name for each in columns}), cleaned
+    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        frame.write_csv(file.name)
+        schema = infer_schema(read_table(file.name))
+        for dropped in schema.dropped:
+            if dropped.name == name:
+                return next(kind for start, kind in REASONS.items() if dropped.reason.startswith(start)), None
+        return _as_encoded(schema, read_table(file.name, schema.text_columns)[name])
+
+
+def _as_encoded(schema: Any, column: pl.Series) -> Answer:
+    from jdl.data.encode import to_codes, to_days, to_float
+    from jdl.data.nulls import clean
+
+    part = next(part for part in schema.columns if part.name == column.name)
+    if part in schema.numbers:
+        kind = "number" if part.kind == "duration" else part.kind
+        return kind, [None if math.isnan(value) else value for value in to_float(column, part).tolist()]
+    if part in schema.categories:
+        levels = (None, *part.levels)
+        return "category", [levels[code] for code in to_codes(column, part)]
+    if part in schema.dates:
+        return "date", [_moment(*pair) for pair in to_days(column, part).tolist()]
+    return "text", clean(column).to_list()
+
+
+def _moment(day: int, second: int) -> datetime | None:
+    return None if day == -(2**31) else datetime(1970, 1, 1) + timedelta(days=day, seconds=second)
 
 
 def skrub_judge(frame: pl.DataFrame, name: str) -> Answer:
