@@ -7,9 +7,11 @@ from typing import Any
 # Read when jdl is imported; more devices than cores, so that sharding is exercised on any machine.
 os.environ["JDL_CPU_DEVICES"] = "4"
 
-# Tests compile thousands of tiny programs and run each once: this saves a third. The examples compile as
-# users do, and so do the core's tests with the newest JAX in `.ci/run`, which has no such choice.
-QUICK = "--xla_cpu_use_fusion_emitters=false"
+# Tests compile thousands of tiny programs and run each once: code that is quick to make takes half the time.
+# Examples compile as users do, so do tests that compare programs bit for bit (``optimised``, tests/quick.py)
+# and the core with the newest JAX (by this variable, in `.ci/run`), whose XLA may not know these flags.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
+QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 if version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}".strip()
 

@@ -32,7 +32,7 @@ def init(project):
 
 
 def run(name: str, *arguments: str, path: Path = ROOT) -> str:
-    settings = ("JDL_CPU_DEVICES", "XLA_FLAGS")
+    settings = ("JDL_CPU_DEVICES", "XLA_FLAGS", "JAX_DISABLE_MOST_OPTIMIZATIONS")
     environment = {key: value for key, value in os.environ.items() if key not in settings}
     environment["PYTHONPATH"] = os.pathsep.join([str(path), str(ROOT)])
     command = [sys.executable, str(ROOT / "examples" / name), *arguments]

@@ -13,6 +13,7 @@ from jdl import losses, metrics, nn, optim, train
 from jdl.nn.layer import fold
 from jdl.train.fit import begin, order, steps_key
 from jdl.train.recipe import RecipeError
+from tests.quick import optimised
 from tests.train.tiny import (
     KEY,
     assert_close,
@@ -121,6 +122,7 @@ def test_the_order_is_a_permutation_of_key_and_epoch():
     assert first != second != np.asarray(order(jax.random.key(8), 1, 50, 50)).tolist()
 
 
+@optimised()
 def test_rows_of_weight_zero_change_no_bit():
     """Whatever they hold: in training, validation, preparation, class weights, the start and the metrics."""
 
@@ -145,6 +147,7 @@ def test_rows_of_weight_zero_change_no_bit():
         assert_same_bits(run(number, label), expected)
 
 
+@optimised()
 def test_integer_and_boolean_weights_are_weights():
     data = line(12)
     mask = np.arange(12) % 3 > 0

@@ -26,6 +26,8 @@ from tests.train.tiny import (
     table,
 )
 
+pytestmark = pytest.mark.usefixtures("optimised")  # programs are compared bit for bit
+
 
 def threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("jdl-")]

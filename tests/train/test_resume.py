@@ -20,6 +20,7 @@ from jdl.train.recipe import RecipeError
 from tests.train import killed
 from tests.train.tiny import KEY, assert_same_bits, classifier, line, plain, regressor, table
 
+pytestmark = pytest.mark.usefixtures("optimised")  # programs are compared bit for bit
 loop = sys.modules["jdl.train.loop"]  # the package holds the function by this name
 
 

@@ -23,6 +23,8 @@ from tests.train.tiny import (
     table,
 )
 
+pytestmark = pytest.mark.usefixtures("optimised")  # programs are compared bit for bit
+
 
 def counted():
     """A recipe function, and how often its loss has been traced: once in every pass over a batch."""
