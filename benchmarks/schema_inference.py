@@ -47,7 +47,7 @@ def jdl_judge(frame: pl.DataFrame, name: str) -> Answer:
     from jdl.data import infer_schema, read_table
 
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        frame.write_csv(file.name)
+        frame.fill_null("").write_csv(file.name, quote_style="always")  # an empty line is no row
         schema = infer_schema(read_table(file.name))
         for dropped in schema.dropped:
             if dropped.name == name:
