@@ -5,6 +5,9 @@ from jdl.data.infer import infer_schema
 from jdl.data.read import read_table
 from jdl.data.schema import Category, Dropped, Number, Schema, Target
 from jdl.data.split import holdout
+from jdl.data.stream_batches import Stream, stream
+from jdl.data.stream_csv import to_parquet
+from jdl.data.stream_files import sample
 
 __all__ = [
     "Category",
@@ -12,8 +15,12 @@ __all__ = [
     "Dropped",
     "Number",
     "Schema",
+    "Stream",
     "Target",
     "holdout",
     "infer_schema",
     "read_table",
+    "sample",
+    "stream",
+    "to_parquet",
 ]
