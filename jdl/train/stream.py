@@ -102,7 +102,10 @@ class Given:
 
 
 def padded(batch: Batch, size: int) -> Batch:
-    """Fill a batch up to ``size`` rows with copies of its last, of weight zero; every batch gets a weight."""
+    """Fill a batch up to ``size`` rows with copies of its last, of weight zero; every batch gets a weight.
+
+    What it holds beside inputs and target, such as the rows' inner folds, is filled up as they are.
+    """
     check_data(batch, "batch")
     rows = batch_size(batch["y"])
     if rows > size:
@@ -110,8 +113,8 @@ def padded(batch: Batch, size: int) -> Batch:
     weight = np.zeros(size, np.float32)
     weight[:rows] = batch.get("weight", 1.0)
     filled = np.minimum(np.arange(size), rows - 1) if rows < size else slice(None)
-    inputs = {name: jax.tree.map(lambda leaf: np.asarray(leaf)[filled], batch[name]) for name in ("x", "y")}
-    return inputs | {"weight": weight}
+    rest = {name: leaf for name, leaf in batch.items() if name != "weight"}
+    return jax.tree.map(lambda leaf: np.asarray(leaf)[filled], rest) | {"weight": weight}
 
 
 def _shapes(batch: Batch) -> dict[str, Any]:
