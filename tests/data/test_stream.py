@@ -1,4 +1,4 @@
-"""Streams of Parquet files: which rows come when, from any state, on any host; and what is said of bad files."""
+"""Streams of Parquet files: which rows come when, from any state, on any host; errors about bad files."""
 
 import os
 import tempfile

@@ -98,7 +98,7 @@ def test_a_conversion_that_is_broken_off_leaves_none(tmp_path, monkeypatch):
         (
             "t.csv",
             b"a,b\n1,2\n3,4,5\n",
-            "t.csv: row 2 has 3 fields, the header has 2; every row needs as many",
+            "row 2 has 3 fields, the header has 2; every row needs as many",
         ),
         ("t.csv", b"a,a\n1,2\n", "t.csv: column 'a' occurs 2 times"),
         ("t.csv", b"a,b\n1,\xff\n", "t.csv: cannot be read: .*UTF8.*; save the file as UTF-8"),

@@ -1,4 +1,7 @@
-"""A training run on a stream, to be killed, by ``test_streamed``: ``python -m tests.train.killed_stream FOLDER RUN``."""
+"""A training run on a stream, to be killed, by ``test_streamed``.
+
+python -m tests.train.killed_stream TABLE FOLDER
+"""
 
 import sys
 import time
