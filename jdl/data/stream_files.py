@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from jdl.data.errors import DataError, unknown_column
 from jdl.data.schema import Schema
+from jdl.data.stream_numbers import encode
 
 Files = str | os.PathLike | Iterable[str | os.PathLike]
 Rows = dict[str, Any]
@@ -160,7 +161,7 @@ def encoded(group: Group, schema: Schema, weight: str | None = None) -> Rows:
         target, labelled = _targets(schema, frame)
         if labelled is not None:
             mass = np.where(labelled, mass, np.float32(0))
-        return {"x": schema.encode(frame), "y": target, "weight": mass}
+        return {"x": encode(schema, frame), "y": target, "weight": mass}
 
 
 def columns_of(schema: Schema, weight: str | None = None) -> list[str]:
