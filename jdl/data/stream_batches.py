@@ -64,6 +64,7 @@ class Stream:
         self._epoch, self._batch = 0, 0
         self._plan: tuple[int, list[Window]] | None = None
         self._held: Held | None = None
+        self._memory: Rows | None = None
 
     def __len__(self) -> int:
         return self._batches
@@ -127,22 +128,23 @@ class Stream:
         """Read a window, unless it is the one that is held; only one is."""
         place = self._epoch, number
         if self._held is None or self._held.place != place:
-            self._held = None  # before the next is read
+            self._held = None  # its memory is about to be written over
             window = self._windows()[number]
             self._held = Held(place, self._joined(window), self._order(window.rows, *place, 1))
         return self._held
 
     def _joined(self, window: Window) -> Rows:
-        whole: Rows = {}
+        """Read a window's row groups into memory that is kept: to get it anew costs as much as to read."""
         first = 0
         for group in window.groups:
             part = self.read(group)
-            if not whole:
-                whole = jax.tree.map(lambda leaf: np.empty((window.rows, *leaf.shape[1:]), leaf.dtype), part)
-            for into, leaf in zip(jax.tree.leaves(whole), jax.tree.leaves(part), strict=True):
+            if self._memory is None or len(self._memory["y"]) < window.rows:
+                size = max(each.rows for each in self._windows())
+                self._memory = jax.tree.map(lambda leaf: np.empty((size, *leaf.shape[1:]), leaf.dtype), part)  # noqa: B023
+            for into, leaf in zip(jax.tree.leaves(self._memory), jax.tree.leaves(part), strict=True):
                 into[first : first + group.rows] = leaf
             first += group.rows
-        return whole
+        return jax.tree.map(lambda leaf: leaf[: window.rows], self._memory)
 
     def _order(self, count: int, *numbers: int) -> NDArray[np.integer] | None:
         """Draw an order of ``count`` things by the key and some numbers; without a key there is none."""

@@ -19,7 +19,8 @@ def encode(schema: Schema, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
     matrix together, as polars lays it out, ten times sooner than one after the other; the others go the
     usual way.
     """
-    plain = [i for i, number in enumerate(schema.numbers) if _is_plain(number, frame)]
+    types = frame.schema
+    plain = [i for i, number in enumerate(schema.numbers) if _is_plain(number, types.get(number.name))]
     if not plain:
         return schema.encode(frame)
     names = [schema.numbers[i].name for i in plain]
@@ -36,6 +37,6 @@ def encode(schema: Schema, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
     return rest | {"numbers": matrix}
 
 
-def _is_plain(number: Any, frame: pl.DataFrame) -> bool:
+def _is_plain(number: Any, dtype: Any) -> bool:
     kept = number.kind in ("number", "boolean") and number.offset == 0 and number.scale == 1
-    return kept and number.name in frame.columns and frame.schema[number.name] in _EXACT
+    return kept and dtype in _EXACT
