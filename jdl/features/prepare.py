@@ -1,7 +1,7 @@
 """Preparation as a pair of pure functions, and what they are made of."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -127,6 +127,18 @@ def _mapped(step: Prepare, stats: Any, rows: Any, folds: Any) -> Any:
     return jax.vmap(lambda row: step.apply(stats, row))(rows)
 
 
+def both(summaries: Mapping[str, Summary], finish: Callable[[dict[str, Any]], Any]) -> Summary:
+    """Sum up the same rows in several ways by name; ``finish`` takes all their parts."""
+
+    def part(key: Any, rows: Any, target: Any, weight: Any, first: Any = 0) -> dict[str, Any]:
+        return {name: one.part(key, rows, target, weight, first) for name, one in summaries.items()}
+
+    def merge(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+        return {name: one.merge(left[name], right[name]) for name, one in summaries.items()}
+
+    return Summary(part, merge, finish)
+
+
 def same_folds(*steps: Prepare) -> int:
     """Give the number of inner folds of all steps that need some.
 
@@ -157,7 +169,8 @@ def inner_folds(key: Any, rows: Any, folds: int) -> jax.Array:
 def draws(key: Any, name: str, rows: Any, first: Any = 0) -> jax.Array:
     """Draw 32 random bits for each row, ``(n,) uint32``, from the key, a name and the row's number alone.
 
-    ``rows`` counts rows from number ``first`` on, or holds their numbers. None stands for ``jax.random.key(0)``.
+    ``rows`` counts rows from number ``first`` on, or holds their numbers. The key None stands
+    for ``jax.random.key(0)``.
     """
     key = jax.random.key(0) if key is None else key
     key = jax.random.fold_in(key, zlib.crc32(name.encode()))
