@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -12,11 +13,13 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from jdl.data.errors import DataError
-from jdl.data.read import _require_distinct, _separator, clean
+from jdl.data.read import clean
+from jdl.data.stream_files import require_columns
 
 BLOCK = 2**24  # bytes of text read at once
 GROUP_ROWS, GROUP_BYTES = 2**17, 2**25  # a row group is written at either
 _VERSION = 1
+_CODE = r"^(?:0\d+|\d{20,})$"  # no number: zeros in front, or too many digits for one
 _FINGERPRINT = b"jdl csv"
 
 # The types that are tried, as by the reader of whole files: a column has the first that fits all its values.
@@ -111,6 +114,8 @@ def _types(path: Path, text: set[str]) -> dict[str, pa.DataType]:
 def _as(column: pl.Series, kind: pa.DataType) -> pa.Array | None:
     """Read text as ``kind``; None where a value is not of it."""
     if kind == pa.int64() or kind == pa.float64():
+        if column.str.contains(_CODE).any():
+            return None
         values = column.cast(pl.Int64 if kind == pa.int64() else pl.Float64, strict=False)
     elif pa.types.is_time(kind):
         values = column.str.to_time("%H:%M:%S", strict=False)
@@ -121,6 +126,12 @@ def _as(column: pl.Series, kind: pa.DataType) -> pa.Array | None:
         except pa.ArrowInvalid:
             return None
     return values.to_arrow().cast(kind) if values.null_count() == column.null_count() else None
+
+
+def _separator(path: Path) -> str:
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = re.sub(r'"[^"]*"', "", file.readline())
+    return max(",;\t|", key=header.count)
 
 
 def _blocks(path: Path) -> Iterator[pl.DataFrame]:
@@ -140,7 +151,7 @@ def _blocks(path: Path) -> Iterator[pl.DataFrame]:
     try:
         with pa_csv.open_csv(path, options, parse) as reader:
             names = reader.schema.names
-        _require_distinct(names, str(path))
+        require_columns(path, names)
         as_text = pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), check_utf8=True)
         with pa_csv.open_csv(path, options, parse, as_text) as reader:
             for block in reader:

@@ -95,7 +95,7 @@ def groups(paths: Sequence[Path], columns: Sequence[str] = ()) -> list[Group]:
     first = 0
     for path in paths:
         description = describe(str(path))
-        _require_columns(path, description.schema.to_arrow_schema().names, columns)
+        require_columns(path, description.schema.to_arrow_schema().names, columns)
         for i in range(description.num_row_groups):
             if rows := description.row_group(i).num_rows:
                 found.append(Group(str(path), i, rows, first))
@@ -204,7 +204,8 @@ def sample(files: Files, rows: int = 100_000, seed: int = 0, most_groups: int = 
     return pl.concat(parts, how="vertical_relaxed").head(rows)
 
 
-def _require_columns(path: Path, there: Sequence[str], needed: Sequence[str]) -> None:
+def require_columns(path: Path, there: Sequence[str], needed: Sequence[str] = ()) -> None:
+    """Raise ``DataError`` for a column that is not there, or twice."""
     name, count = Counter(there).most_common(1)[0] if there else ("", 1)
     if count > 1:
         raise DataError(f"{path}: column {name!r} occurs {count} times; every column needs its own name")

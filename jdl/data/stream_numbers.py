@@ -38,5 +38,6 @@ def encode(schema: Schema, frame: pl.DataFrame) -> dict[str, NDArray[Any]]:
 
 
 def _is_plain(number: Any, dtype: Any) -> bool:
-    kept = number.kind in ("number", "boolean") and number.offset == 0 and number.scale == 1
-    return kept and dtype in _EXACT
+    kept = number.offset == 0 and number.scale == 1
+    kinds = ("number", "boolean") if dtype == pl.Boolean else ("number",)
+    return kept and number.kind in kinds and dtype in _EXACT

@@ -9,11 +9,11 @@ import pytest
 
 from jdl.data import DataError, read_table, stream_csv, to_parquet
 
-ROWS = """id,work, age,pay,there,day,at,moment,zoned,long,"a ""b"",c"
-1, Private ,39,1.5,true,2024-01-31,12:30,2024-01-31 12:30:00,2024-01-31T12:30:00Z,1,"x
+ROWS = """id,work, age,pay,there,day,at,moment,zoned,code,"a ""b"",c"
+1, Private ,39,1.5,true,2024-01-31,12:30,2024-01-31 12:30:00,2024-01-31T12:30:00Z,001,"x
 y"
-2,?,N/A,,False,,12:30:01,2024-01-31 12:30:00.5,2024-01-31T12:30:00+01:00,99999999999999999999," z "
-3,"Local, own", 50 ,-2e3,TRUE,2024-02-29,,,,3,NA
+2,?,N/A,,False,,12:30:01,2024-01-31 12:30:00.5,2024-01-31T12:30:00+01:00,99999999999999999999x," z "
+3,"Local, own", 50 ,-2e3,TRUE,2024-02-29,,,,03,NA
 4,null,7,inf,,,23:59:59,1999-12-31 00:00:00,,4,7
 """
 
@@ -41,6 +41,12 @@ def test_types_come_from_all_rows(tmp_path, monkeypatch):
     found = pl.read_parquet(to_parquet(path, tmp_path))
     assert [dtype.__name__ for dtype in map(type, found.dtypes)] == ["Float64", "String", "String", "String"]
     assert found.height == 101 and found["a"].to_list() == [*range(100), 1.5]
+
+
+def test_codes_are_no_numbers(tmp_path):
+    path = write(tmp_path / "t.csv", "zip,long,id,zero\n01234,1,1,0\n99999,12345678901234567890,2,0.5\n")
+    found = pl.read_parquet(to_parquet(path, tmp_path))
+    assert found.rows() == [("01234", "1", 1, 0.0), ("99999", "12345678901234567890", 2, 0.5)]
 
 
 def test_row_groups_are_of_a_bounded_size(tmp_path, monkeypatch):
