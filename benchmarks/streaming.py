@@ -169,7 +169,7 @@ def work_train(given, table: Path) -> dict:
         stats=stats,
         directory=given.folder,
         steps_per_dispatch=given.dispatch,
-        checkpoint_every=8,
+        checkpoint_every=max(1, len(stream) // given.dispatch // 8),
         callbacks=(tell,),
         devices=given.devices,
     )
@@ -250,6 +250,7 @@ def resumed(given) -> bool:
     """Whether a run that is killed in the middle of its epoch ends with the bits of one that is not."""
     import shutil
 
+    given.devices = given.devices or 1  # a trial might choose otherwise for the second run
     runs = [given.cache / f"run-{os.getpid()}-{name}" for name in ("whole", "killed")]
     whole = measure(given, "train", runs[0])
     steps = -(-given.rows // given.batch)
@@ -260,6 +261,8 @@ def resumed(given) -> bool:
     found = measure(given, "train", runs[1])
     for run in runs:
         shutil.rmtree(run)
+    if found["rows"] >= whole["rows"]:
+        raise RuntimeError("the run was killed before its first checkpoint; give it more rows")
     return found["digest"] == whole["digest"]
 
 
