@@ -2,8 +2,7 @@
 
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterator
-from functools import cache
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +14,9 @@ from jdl.data.errors import DataError
 from jdl.data.schema import Schema
 from jdl.data.stream_files import Files, Group, Rows, columns_of, encoded, find, groups
 
-WINDOW = 2**19  # rows
+WINDOW_ROWS, WINDOW_BYTES = 2**19, 2**28  # at most so many of both, unless a window is asked for
+
+Folds = Callable[[Any, NDArray[np.int32]], Any]
 
 
 class Window(NamedTuple):
@@ -49,11 +50,12 @@ class Stream:
         key: Any,
         window: int,
         weight: str | None,
-        folds: int,
+        folds: Folds | None,
         share: tuple[int, int],
     ):
         self.groups, self.schema, self.batch_size, self.key = table, schema, batch_size, key
-        self.window, self.weight, self.folds, self.share = window, weight, folds, share
+        self.window, self.weight, self.share = window, weight, share
+        self._folds = None if folds is None else jax.jit(folds)
         shares = _shares(table, share[1])
         self._mine = shares[share[0]]
         self.rows = sum(group.rows for group in self._mine)
@@ -89,10 +91,11 @@ class Stream:
     def read(self, group: Group) -> Rows:
         """Read one row group as arrays, in the order of the table, with its inner folds where wanted."""
         rows = encoded(group, self.schema, self.weight)
-        if self.folds:
+        if self._folds is not None:
             # Of one length for all groups: each row draws its own, and one shape is compiled.
-            numbers = group.first + np.arange(max(each.rows for each in self.groups), dtype=np.int32)
-            rows["fold"] = np.asarray(_folds()(self.key, numbers, self.folds))[: group.rows]
+            numbers = group.first + np.arange(max(each.rows for each in self.groups))
+            folds = np.asarray(self._folds(self.key, numbers.astype(np.int32)))
+            rows["fold"] = folds[: group.rows].astype(np.int32)
         return rows
 
     def _filled(self, first: int) -> Rows:
@@ -152,7 +155,7 @@ class Stream:
 
     def _description(self) -> str:
         sizes = np.array([group.rows for group in self.groups], np.int64).tobytes()
-        setting = repr((self._words, self.weight, self.folds))
+        setting = repr((self._words, self.weight, self._folds is not None))
         number = zlib.crc32(setting.encode(), zlib.crc32(sizes))
         return (
             f"{sum(group.rows for group in self.groups)} rows in {len(self.groups)} row groups, batches of "
@@ -167,9 +170,9 @@ def stream(
     batch_size: int,
     key: Any,
     *,
-    window: int = WINDOW,
+    window: int | None = None,
     weight: str | None = None,
-    folds: int = 0,
+    folds: Folds | None = None,
     share: tuple[int, int] | None = None,
 ) -> Stream:
     """Read batches ``{"x": …, "y": …, "weight": …}`` from Parquet files of any size, one epoch an iteration.
@@ -191,9 +194,11 @@ def stream(
             Levels it does not know are coded 0, as missing ones.
         batch_size: rows of a batch, as ``Recipe.batch_size``.
         key: of the order; None keeps the rows in the order of the files.
-        window: rows that are shuffled among themselves: as many row groups as hold at least so many.
+        window: rows that are shuffled among themselves: as many row groups as hold at least so many; by
+            default 524,288 rows, or as many as take 256 MiB where that is less.
         weight: the column of the rows' weights.
-        folds: inner folds to add as ``batch["fold"]``, int32 (n,): ``Prepare.folds``.
+        folds: gives the inner folds of rows from the key and their numbers in the table, to be added as
+            ``batch["fold"]``, int32 (n,): ``partial(jdl.features.inner_folds, folds=prepare.folds)``.
         share: ``(number, count)`` of this process among those that share the table's row groups, by default
             JAX's. All have the same number of batches; where a share is smaller, the last ones do not count.
 
@@ -213,8 +218,10 @@ def stream(
     >>> [len(batch) for batch in seen], sorted(sum(seen, [])), batches.get_state()["epoch"]
     ([4, 4, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9], 1)
     """
+    if window is None:
+        window = max(min(WINDOW_ROWS, WINDOW_BYTES // _row_bytes(schema)), 1)
     _require_positive(batch_size=batch_size, window=window)
-    if folds and key is None:
+    if folds is not None and key is None:
         raise DataError("stream: folds are drawn from a key; found None, needs jax.random.key(seed)")
     key = None if key is None else _typed(key)
     number, count = (jax.process_index(), jax.process_count()) if share is None else share
@@ -242,6 +249,12 @@ def shuffled(words: list[int], count: int) -> NDArray[np.integer]:
     packed = bits & ~low | np.arange(count, dtype=np.uint64)
     packed.sort()
     return (packed & low).astype(np.int64)
+
+
+def _row_bytes(schema: Schema) -> int:
+    """Count the bytes of a row of what ``schema.encode`` gives, and of its target and weight."""
+    sizes = {"numbers": 4, "categories": 4, "dates": 8, "texts": 128, "targets": 4}
+    return 8 + sum(size * len(getattr(schema, kind, ())) for kind, size in sizes.items())
 
 
 def _typed(key: Any) -> Any:
@@ -276,13 +289,6 @@ def _gathered(ordered: list[Group], least: int) -> Iterator[Window]:
             first, rows, held = first + rows, 0, []
     if held:
         yield Window(tuple(held), first, rows)
-
-
-@cache
-def _folds() -> Any:
-    from jdl.features.prepare import inner_folds
-
-    return jax.jit(inner_folds, static_argnums=2)
 
 
 def _taken(rows: Rows, places: NDArray[np.integer]) -> Rows:

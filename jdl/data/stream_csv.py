@@ -94,7 +94,8 @@ def _convert(path: Path, into: Path, text: set[str], mark: bytes) -> None:
                 full = len(whole) // GROUP_ROWS * GROUP_ROWS or len(whole)
                 writer.write_table(whole[:full], row_group_size=GROUP_ROWS)
                 held = [whole[full:]]
-        writer.write_table(pa.concat_tables(held))
+        if any(map(len, held)):
+            writer.write_table(pa.concat_tables(held))
 
 
 def _types(path: Path, text: set[str]) -> dict[str, pa.DataType]:

@@ -104,7 +104,8 @@ def _parts(
     for group in task.groups:
         # Rows of no weight make up for groups of different lengths, so that few shapes are compiled.
         rows = padded(encoded(group, schema, weight), min(task.most, 1 << (group.rows - 1).bit_length()))
-        found = part(key, rows["x"], rows["y"], rows["weight"], np.int32(group.first))
+        first = np.int64(group.first).astype(np.int32)  # beyond 2**31 rows it begins anew, below zero
+        found = part(key, rows["x"], rows["y"], rows["weight"], first)
         parts.append(jax.device_get(found))
     return parts
 

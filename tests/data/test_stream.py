@@ -3,6 +3,7 @@
 import os
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from jdl.data import DataError, Number, Schema, Target, infer_schema, sample, stream
 from jdl.data.stream_batches import shuffled
 from jdl.data.stream_numbers import encode
+from jdl.features.prepare import inner_folds
 from tests.data.streamed import KEY, SCHEMA, epoch, files, ids, opened, table, write
 from tests.train.tiny import assert_same_bits
 
@@ -115,6 +117,14 @@ def test_every_row_once_and_the_rest_from_any_state(sizes, batch_size, window, d
         assert_same_bits(rest, seen[at + 1 :])
 
 
+def test_a_window_of_wide_rows_is_shorter(tmp_path):
+    wide = Schema(SCHEMA.target, tuple(Number(f"x{i}") for i in range(2_000)))
+    frame = pl.DataFrame({number.name: [0.5] for number in wide.numbers} | {"y": [1.0]})
+    frame.write_parquet(tmp_path / "t.parquet")
+    assert abs(stream(tmp_path, wide, 4, KEY).window - 2**28 / 8_000) < 100
+    assert stream(files(tmp_path, [3]) / "part-0.parquet", SCHEMA, 4, KEY).window == 2**19
+
+
 def test_going_on_reads_no_more_than_the_window(tmp_path, monkeypatch):
     folder = files(tmp_path, [5] * 8)
     batches = opened(folder, window=10)
@@ -155,9 +165,7 @@ def test_rows_without_a_target_do_not_count(tmp_path):
 
 
 def test_inner_folds_belong_to_the_rows(tmp_path):
-    from jdl.features.prepare import inner_folds
-
-    batches = opened(files(tmp_path, [5, 4], [3]), folds=3)
+    batches = opened(files(tmp_path, [5, 4], [3]), folds=partial(inner_folds, folds=3))
     expected = np.asarray(inner_folds(KEY, 12, 3))
     for batch in [*batches, *batches]:
         counts = batch["weight"] > 0
@@ -274,7 +282,7 @@ def test_a_state_of_another_table_or_setting(tmp_path):
         ({"batch_size": 0}, "batch_size is 0; needs an integer of at least 1"),
         ({"window": 2.5}, "window is 2.5; needs an integer"),
         ({"key": 7}, "key is 7; needs a JAX key"),
-        ({"key": None, "folds": 2}, "folds are drawn from a key"),
+        ({"key": None, "folds": lambda key, rows: rows}, "folds are drawn from a key"),
         ({"share": (2, 2)}, "share is 2 of 2; needs a number from 0 to 1"),
         ({"share": (0, 3)}, "2 row groups cannot be shared by 3 processes"),
         ({"weight": "v"}, "part-0.parquet: column 'v' is not in the table; did you mean|the table has"),
