@@ -220,7 +220,9 @@ def stream(
     """
     if window is None:
         window = max(min(WINDOW_ROWS, WINDOW_BYTES // _row_bytes(schema)), 1)
-    _require_positive(batch_size=batch_size, window=window)
+    for name, value in (("batch_size", batch_size), ("window", window)):
+        if not isinstance(value, int) or value < 1:
+            raise DataError(f"stream: {name} is {value!r}; needs an integer of at least 1")
     if folds is not None and key is None:
         raise DataError("stream: folds are drawn from a key; found None, needs jax.random.key(seed)")
     key = None if key is None else _typed(key)
@@ -293,9 +295,3 @@ def _gathered(ordered: list[Group], least: int) -> Iterator[Window]:
 
 def _taken(rows: Rows, places: NDArray[np.integer]) -> Rows:
     return jax.tree.map(lambda leaf: np.take(leaf, places, axis=0), rows)
-
-
-def _require_positive(**values: Any) -> None:
-    for name, value in values.items():
-        if not isinstance(value, int) or value < 1:
-            raise DataError(f"stream: {name} is {value!r}; needs an integer of at least 1")

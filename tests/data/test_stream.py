@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from jdl.data import DataError, Number, Schema, Target, infer_schema, sample, stream
 from jdl.data.stream_batches import shuffled
-from jdl.data.stream_numbers import encode
 from jdl.features.prepare import inner_folds
 from tests.data.streamed import KEY, SCHEMA, epoch, files, ids, opened, table, write
 from tests.train.tiny import assert_same_bits
@@ -35,32 +33,6 @@ def test_a_batch_is_what_the_schema_gives(tmp_path):
         cut = jax.tree.map(lambda leaf: leaf[: part.height], {"x": batch["x"], "y": batch["y"]})  # noqa: B023
         assert_same_bits(cut, {"x": SCHEMA.encode(part), "y": SCHEMA.encode_target(part)})
     assert ids(batches[-1]) == [13]
-
-
-FLOATS = [1.5, None, float("nan"), float("inf"), -0.0, 3.4e38, 1e-45]
-
-
-@pytest.mark.parametrize(
-    "names", [["f32", "i8", "b"], ["f32", "f64", "i64", "shifted", "text", "b"], ["f64"], ["u16"]]
-)
-def test_numbers_coded_together_are_those_of_the_schema(names):
-    frame = pl.DataFrame(
-        {
-            "f32": pl.Series(FLOATS, dtype=pl.Float32),
-            "f64": pl.Series([1e300, *FLOATS[1:]]),
-            "i8": pl.Series([1, None, -128, 127, 0, 5, 6], dtype=pl.Int8),
-            "u16": pl.Series(range(7), dtype=pl.UInt16),
-            "i64": pl.Series([2**60 + 1, None, -(2**60), 16777217, 0, 5, 6]),
-            "b": [True, False, None, True, True, False, None],
-            "shifted": pl.Series(FLOATS, dtype=pl.Float32),
-            "text": ["1.5", None, "2", "3", "?", "1e300", "7"],
-            "c": ["a", None, "b", "z", "a", "a", "a"],
-        }
-    )
-    numbers = [Number(name, "boolean" if name == "b" else "number") for name in names]
-    numbers = [replace(number, offset=1.0) if number.name == "shifted" else number for number in numbers]
-    schema = Schema(SCHEMA.target, tuple(numbers), SCHEMA.categories)
-    assert_same_bits(encode(schema, frame), schema.encode(frame))
 
 
 def test_the_order_is_a_function_of_the_key_and_the_epoch(tmp_path):
