@@ -12,6 +12,7 @@ from jdl.features.numbers import (
     standard,
     winsorise,
 )
+from jdl.features.one_pass import collect
 from jdl.features.power import power
 from jdl.features.prepare import Prepare, Summary, chain, from_summary, inner_folds, stateless
 from jdl.features.quantile import piecewise, quantile_normal
@@ -21,7 +22,7 @@ from jdl.features.texts import ngrams
 
 __all__ = [
     "CategoryStep", "Coding", "Columns", "DateStep", "Prepare", "Summary", "by_cardinality", "calendar",
-    "cardinalities", "chain", "civil", "frequency", "from_summary", "hashed", "impute_constant",
+    "cardinalities", "chain", "civil", "collect", "frequency", "from_summary", "hashed", "impute_constant",
     "impute_mean", "impute_median", "inner_folds", "min_max", "ngrams", "one_hot", "ordinal", "piecewise",
     "power", "quantile_normal", "robust", "standard", "stateless", "table", "target_encoding", "together",
     "winsorise",
