@@ -256,7 +256,7 @@ def shuffled(words: list[int], count: int) -> NDArray[np.integer]:
 def _row_bytes(schema: Schema) -> int:
     """Count the bytes of a row of what ``schema.encode`` gives, and of its target and weight."""
     sizes = {"numbers": 4, "categories": 4, "dates": 8, "texts": 128, "targets": 4}
-    return 8 + sum(size * len(getattr(schema, kind, ())) for kind, size in sizes.items())
+    return 8 + sum(size * len(getattr(schema, kind)) for kind, size in sizes.items())
 
 
 def _typed(key: Any) -> Any:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import zlib
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from jdl.data.errors import DataError
+from jdl.data.files import separator
 from jdl.data.read import clean
 from jdl.data.stream_files import require_columns
 
@@ -129,12 +129,6 @@ def _as(column: pl.Series, kind: pa.DataType) -> pa.Array | None:
     return values.to_arrow().cast(kind) if values.null_count() == column.null_count() else None
 
 
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
-        header = re.sub(r'"[^"]*"', "", file.readline())
-    return max(",;\t|", key=header.count)
-
-
 def _blocks(path: Path) -> Iterator[pl.DataFrame]:
     """Read a file as blocks of text, blanks cut and missing values null."""
     ragged: list[pa_csv.InvalidRow] = []
@@ -144,7 +138,7 @@ def _blocks(path: Path) -> Iterator[pl.DataFrame]:
         return "error"
 
     parse = pa_csv.ParseOptions(
-        delimiter="\t" if path.suffix.lower() == ".tsv" else _separator(path),
+        delimiter="\t" if path.suffix.lower() == ".tsv" else separator(path),
         newlines_in_values=True,
         invalid_row_handler=note,
     )

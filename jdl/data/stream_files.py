@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from jdl.data.errors import DataError, unknown_column
 from jdl.data.schema import Schema
-from jdl.data.stream_numbers import encode
 
 Files = str | os.PathLike | Iterable[str | os.PathLike]
 Rows = dict[str, Any]
@@ -161,20 +160,13 @@ def encoded(group: Group, schema: Schema, weight: str | None = None) -> Rows:
         target, labelled = _targets(schema, frame)
         if labelled is not None:
             mass = np.where(labelled, mass, np.float32(0))
-        return {"x": encode(schema, frame), "y": target, "weight": mass}
+        return {"x": schema.encode(frame), "y": target, "weight": mass}
 
 
 def columns_of(schema: Schema, weight: str | None = None) -> list[str]:
     """Name the columns that a schema reads, without those it drops."""
-    kinds = ("numbers", "categories", "dates", "texts")
-    names = [column.name for kind in kinds for column in getattr(schema, kind, ())]
-    names += target_names(schema)
+    names = [column.name for column in (*schema.columns, *schema.targets)]
     return names if weight is None else [*dict.fromkeys((*names, weight))]
-
-
-def target_names(schema: Schema) -> list[str]:
-    """Name the target columns of a schema."""
-    return [target.name for target in getattr(schema, "targets", None) or (schema.target,)]
 
 
 def sample(files: Files, rows: int = 100_000, seed: int = 0, most_groups: int = 16) -> pl.DataFrame:
@@ -224,7 +216,7 @@ def _named(group: Group) -> Iterator[None]:
 
 def _targets(schema: Schema, frame: pl.DataFrame) -> tuple[NDArray, NDArray[np.bool_] | None]:
     """Code the targets; say which rows have one, or None where all do."""
-    goals = frame.select(target_names(schema))
+    goals = frame.select(target.name for target in schema.targets)
     kept = schema.labelled(goals.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias(_PLACE)))
     if kept.height == frame.height:
         return schema.encode_target(goals), None
