@@ -1,9 +1,8 @@
 """How fast numbers are scaled, against scikit-learn: fitted on a table and applied to it.
 
 Run `python benchmarks/scalers.py [--rows 1000000] [--columns 50] [--repeats 5] [--only quantile_normal …]`.
-Both sides take turns in one process, on float32 columns of four kinds with missing values; each side gets its
-own layout in memory as it likes. It prints the medians in seconds, elapsed and of the processor, and the
-ratios, theirs to ours.
+Both sides take turns in one process, on float32 columns of four kinds with missing values. It prints
+the medians in seconds, elapsed and of the processor, and the ratios, theirs to ours.
 """
 
 import argparse
