@@ -1,5 +1,6 @@
 """Preparation in pure JAX, fitted on training rows."""
 
+from jdl.features.by_target import target_encoding
 from jdl.features.categories import CategoryStep, Coding, Columns, ordinal
 from jdl.features.codes import by_cardinality, frequency, hashed, one_hot, together
 from jdl.features.dates import DateStep, calendar, civil
@@ -13,12 +14,11 @@ from jdl.features.numbers import (
     winsorise,
 )
 from jdl.features.one_pass import collect
-from jdl.features.power import power
 from jdl.features.prepare import Prepare, Summary, chain, from_summary, inner_folds, stateless
 from jdl.features.quantile import piecewise, quantile_normal
 from jdl.features.table import cardinalities, table
-from jdl.features.target_encoding import target_encoding
 from jdl.features.texts import ngrams
+from jdl.features.yeo_johnson import power
 
 __all__ = [
     "CategoryStep", "Coding", "Columns", "DateStep", "Prepare", "Summary", "by_cardinality", "calendar",
