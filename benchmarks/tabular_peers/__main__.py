@@ -1,0 +1,48 @@
+"""One contender on one table in a process of its own: ``CONTENDER TABLE FOLDER BEGAN [--estimate]``.
+
+A line read is a seed, a line written is its answer in JSON: scores, seconds, memory. ``BEGAN`` is the time at
+which the process was started, by which the first answer is timed from a cold start: interpreter, imports and
+compiling included. With ``--estimate`` the only answer is the seconds that a fit would take, or null.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+from tables import load
+from worker import answer, own_output
+
+from tabular_peers import CONTENDERS
+
+
+def main(name: str, table: str, folder: str, began: str, *flags: str) -> None:
+    """Answer until the input ends."""
+    answers = own_output()
+    contender, rows = CONTENDERS[name], load(Path(folder), table)
+    if flags:
+        answer(answers, {"estimate": contender.estimate(rows)})
+        return
+    start, cold = float(began), True
+    for line in sys.stdin:
+        seed = json.loads(line)
+        if not cold:
+            start = time.time()
+        fitted = contender.fit(rows, seed)
+        seconds = time.time() - start
+        from tabular_peers.scores import score  # after the clock: it imports scikit-learn
+
+        found, error = score(rows, fitted.outputs)
+        parts = {part: round(value, 3) for part, value in fitted.seconds.items()}
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        load_average = round(os.getloadavg()[0], 1)  # what else kept the machine busy
+        facts = {"cold": cold, "seconds": round(seconds, 3), "parts": parts, "epochs": fitted.epochs}
+        facts |= {"mib": round(memory), "load": load_average, "scores": found, "test_error": error}
+        answer(answers, facts)
+        cold = False
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
