@@ -174,9 +174,11 @@ def deadline(process: subprocess.Popen, budget: float | None) -> Iterator[thread
     timer = threading.Timer(2 * budget, end) if budget else None
     if timer:
         timer.start()
-    yield late
-    if timer:
-        timer.cancel()
+    try:
+        yield late
+    finally:
+        if timer:
+            timer.cancel()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Summary(NamedTuple):
 
     mean: float
     sd: float | None
-    count: int
+    seeds: int
 
 
 def report(results: Results, tables: Sequence[str], contenders: Sequence[str]) -> str:
@@ -53,7 +53,7 @@ def verdict(ours: Summary, best: Summary, score: str) -> tuple[float, float | No
     known = [each.sd for each in (ours, best) if each.sd is not None]
     if not known:
         return gain, None
-    variances = ((each.sd if each.sd is not None else known[0]) ** 2 / each.count for each in (ours, best))
+    variances = ((each.sd if each.sd is not None else known[0]) ** 2 / each.seeds for each in (ours, best))
     return gain, math.sqrt(sum(variances))
 
 

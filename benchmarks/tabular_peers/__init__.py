@@ -23,6 +23,9 @@ import numpy as np
 from tables import Table
 
 
+SOME = 5000  # rows from which a contender's seconds are estimated
+
+
 class Fitted(NamedTuple):
     """Predictions of the test rows, the seconds that parts of the work took, and the epochs trained.
 
@@ -90,3 +93,15 @@ def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
     began = time.perf_counter()
     yield
     seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - began
+
+
+def extrapolated(table: Table, train: Callable[[Table, int], Any], epochs: int) -> float:
+    """Estimate the seconds of ``epochs`` from a few of them on some of the rows."""
+    rows = min(SOME, table.train.height)
+    some = table._replace(train=table.train.sample(rows, seed=0), test=table.test.head(100))
+    took = []
+    for few in (1, 1, 5):  # the first one warms up
+        began = time.perf_counter()
+        train(some, few)
+        took.append(time.perf_counter() - began)
+    return (took[2] - took[1]) / 4 * epochs * table.train.height / rows

@@ -1,16 +1,14 @@
 """RealMLP of pytabkit, with its tuned defaults (TD) or the simpler ones (TD-S)."""
 
-import time
 from typing import Any
 
 import numpy as np
 from tables import Table
 
-from tabular_peers import Fitted, timed
+from tabular_peers import Fitted, extrapolated, timed
 from tabular_peers.rows import CORES, frames, numbers, targets
 
 EPOCHS = 256  # the package's default
-TRIED = 2
 
 
 def fit(table: Table, seed: int, simple: bool = False, **options: Any) -> Fitted:
@@ -30,12 +28,8 @@ def fit(table: Table, seed: int, simple: bool = False, **options: Any) -> Fitted
 
 
 def estimate(table: Table, **options: Any) -> float:
-    """Scale a fit of a few epochs, after one that warms up, to all of them."""
-    short = {**options, "n_epochs": 1}
-    fit(table, 0, **short)
-    began = time.perf_counter()
-    fit(table, 0, **short | {"n_epochs": TRIED})
-    return (time.perf_counter() - began) / TRIED * EPOCHS
+    """Give the seconds of all its epochs."""
+    return extrapolated(table, lambda some, epochs: fit(some, 0, **options, n_epochs=epochs), EPOCHS)
 
 
 def _kind(table: Table, simple: bool) -> Any:

@@ -1,7 +1,6 @@
 """TabM of the package ``tabm``, trained by the recipe of its example notebook."""
 
 import copy
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -9,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tables import Table
 
-from tabular_peers import Fitted, timed
+from tabular_peers import Fitted, extrapolated, timed
 from tabular_peers.rows import CORES, codes, cut, numbers, targets
 
 VALID, BATCH, PATIENCE, BINS = 0.2, 256, 16, 48
@@ -46,11 +45,8 @@ def fit(table: Table, seed: int, epochs: int | None = None) -> Fitted:
 
 
 def estimate(table: Table) -> float:
-    """Scale one epoch, after one that warms up, to a typical number of them."""
-    fit(table, 0, epochs=1)
-    began = time.perf_counter()
-    fit(table, 0, epochs=2)
-    return (time.perf_counter() - began) / 2 * TYPICAL
+    """Give the seconds of a typical number of epochs."""
+    return extrapolated(table, lambda some, epochs: fit(some, 0, epochs), TYPICAL)
 
 
 def _data(table: Table, seed: int) -> Data:
