@@ -22,7 +22,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from tables import Table
 
-
 SOME = 5000  # rows from which a contender's seconds are estimated
 
 

@@ -39,6 +39,7 @@ def main(name: str, table: str, folder: str, began: str, *flags: str) -> None:
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         load_average = round(os.getloadavg()[0], 1)  # what else kept the machine busy
         facts = {"cold": cold, "seconds": round(seconds, 3), "parts": parts, "epochs": fitted.epochs}
+        facts |= {"threads": os.environ.get("OMP_NUM_THREADS", "all")}
         facts |= {"mib": round(memory), "load": load_average, "scores": found, "test_error": error}
         answer(answers, facts)
         cold = False

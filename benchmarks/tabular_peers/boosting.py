@@ -6,7 +6,7 @@ import numpy as np
 from tables import Table
 
 from tabular_peers import Fitted, timed
-from tabular_peers.rows import CORES, cut, frames, targets
+from tabular_peers.rows import THREADS, cut, frames, targets
 
 ROUNDS, PATIENCE, VALID = 2000, 50, 0.1
 MOST_LEVELS = 255  # of a category in scikit-learn's boosting
@@ -48,7 +48,7 @@ def _lightgbm(table: Table, seed: int) -> tuple[Any, dict]:
     import lightgbm
 
     kind = lightgbm.LGBMClassifier if table.classes else lightgbm.LGBMRegressor
-    model = kind(n_estimators=ROUNDS, random_state=seed, n_jobs=CORES, verbose=-1)
+    model = kind(n_estimators=ROUNDS, random_state=seed, n_jobs=THREADS, verbose=-1)
     return model, {"callbacks": [lightgbm.early_stopping(PATIENCE, verbose=False)]}
 
 
@@ -57,7 +57,7 @@ def _xgboost(table: Table, seed: int) -> tuple[Any, dict]:
 
     kind = xgboost.XGBClassifier if table.classes else xgboost.XGBRegressor
     stop = {"n_estimators": ROUNDS, "early_stopping_rounds": PATIENCE}
-    return kind(enable_categorical=True, random_state=seed, n_jobs=CORES, **stop), {"verbose": False}
+    return kind(enable_categorical=True, random_state=seed, n_jobs=THREADS, **stop), {"verbose": False}
 
 
 def _catboost(table: Table, seed: int) -> tuple[Any, dict]:
@@ -65,7 +65,7 @@ def _catboost(table: Table, seed: int) -> tuple[Any, dict]:
 
     kind = catboost.CatBoostClassifier if table.classes else catboost.CatBoostRegressor
     stop = {"iterations": ROUNDS, "early_stopping_rounds": PATIENCE}
-    quiet = {"verbose": False, "allow_writing_files": False, "thread_count": CORES}
+    quiet = {"verbose": False, "allow_writing_files": False, "thread_count": THREADS}
     return kind(random_seed=seed, cat_features=table.categories, **stop, **quiet), {}
 
 

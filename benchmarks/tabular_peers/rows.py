@@ -8,7 +8,7 @@ import polars as pl
 from numpy.typing import NDArray
 from tables import Table
 
-CORES = len(os.sched_getaffinity(0))
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 MISSING = "(missing)"
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tables import Table
 
 from tabular_peers import Fitted, extrapolated, timed
-from tabular_peers.rows import CORES, codes, cut, numbers, targets
+from tabular_peers.rows import THREADS, codes, cut, numbers, targets
 
 VALID, BATCH, PATIENCE, BINS = 0.2, 256, 16, 48
 EVALUATED = 8096  # rows at once
@@ -33,7 +33,7 @@ def fit(table: Table, seed: int, epochs: int | None = None) -> Fitted:
 
     seconds: dict[str, float] = {}
     torch.manual_seed(seed)
-    torch.set_num_threads(CORES)
+    torch.set_num_threads(THREADS)
     with timed(seconds, "prepare"):
         data = _data(table, seed)
         model = _model(table, data)
