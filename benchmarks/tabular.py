@@ -6,8 +6,8 @@ python benchmarks/tabular.py [--tables adult,wine] [--contenders jdl:default,cat
 Needs the extra `bench-tabular`; `tables.py` says where the tables come from, `tabular_peers/__init__.py` what
 each contender is. Every contender gets the same training rows, makes its own validation cut in them by the
 seed, and is scored once on the same test rows. Each works in a process of its own, one at a time, on all
-cores (`OMP_NUM_THREADS=1` keeps all but jdl to one thread, for a machine that is not free): its first seed is timed from a cold start (interpreter, imports, compiling), the others warm, in the
-same process.
+cores (`OMP_NUM_THREADS=1` keeps the peers to one thread, for a machine that is not free): its first seed is
+timed from a cold start (interpreter, imports, compiling), the others warm, in the same process.
 
 Each result is written as it comes, and a run that the file holds already, of the same rows by the same
 versions (with `--keep`: by any), is not made again. `--limit-seconds`: who took longer for a seed gets no
