@@ -82,8 +82,8 @@ def load(folder: Path, name: str) -> Table:
     """Read a table that ``prepare`` wrote."""
     facts = json.loads((folder / name / "facts.json").read_text())
     train, test = (pl.read_parquet(folder / name / f"{part}.parquet") for part in ("train", "test"))
-    named = (facts[key] for key in ("task", "target", "main"))
-    return Table(name, *named, tuple(facts["classes"]), train, test, folder / name)
+    task, target, main = (facts[key] for key in ("task", "target", "main"))
+    return Table(name, task, target, main, tuple(facts["classes"]), train, test, folder / name)
 
 
 def _write(name: str, source: Source, data: Path | None, folder: Path) -> dict:

@@ -157,7 +157,8 @@ def worker(job: Job, *flags: str) -> Iterator[Any]:
     try:
         yield process
     finally:
-        with contextlib.suppress(BrokenPipeError, ValueError):
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
         process.wait()
 

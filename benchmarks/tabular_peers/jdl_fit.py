@@ -25,7 +25,7 @@ def fit(table: Table, seed: int, network: str | None = None) -> Fitted:
         data, valid = (
             {"x": {name: values[part] for name, values in x.items()}, "y": y[part]} for part in parts
         )
-    recipe, hyper = models.recipe(schema, len(data["y"]), network)
+    recipe, hyper = models.recipe(schema, len(parts[0]), network)
     key = jax.random.key(seed)
     with timed(seconds, "compile"):
         compiled(recipe, hyper, key, data, valid)

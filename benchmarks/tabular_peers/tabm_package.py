@@ -27,7 +27,7 @@ class Data(NamedTuple):
     spread: float
 
 
-def fit(table: Table, seed: int, epochs: int | None = None) -> Fitted:
+def fit(table: Table, seed: int, epochs: int | None = None, by_loss: bool = False) -> Fitted:
     """Train until the validation score has not risen for 16 epochs; predict by the best epoch."""
     import torch
 
@@ -38,15 +38,15 @@ def fit(table: Table, seed: int, epochs: int | None = None) -> Fitted:
         data = _data(table, seed)
         model = _model(table, data)
     with timed(seconds, "fit"):
-        done = _train(table, data, model, epochs)
+        done = _train(table, data, model, epochs, by_loss)
     with timed(seconds, "predict"):
         outputs = _predict(table, data, model, "test")
     return Fitted(outputs, seconds, done)
 
 
-def estimate(table: Table) -> float:
+def estimate(table: Table, **options: Any) -> float:
     """Give the seconds of a typical number of epochs."""
-    return extrapolated(table, lambda some, epochs: fit(some, 0, epochs), TYPICAL)
+    return extrapolated(table, lambda some, epochs: fit(some, 0, epochs, **options), TYPICAL)
 
 
 def _data(table: Table, seed: int) -> Data:
@@ -88,7 +88,7 @@ def _model(table: Table, data: Data) -> Any:
     )
 
 
-def _train(table: Table, data: Data, model: Any, epochs: int | None) -> int:
+def _train(table: Table, data: Data, model: Any, epochs: int | None, by_loss: bool) -> int:
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=3e-4)
@@ -103,7 +103,7 @@ def _train(table: Table, data: Data, model: Any, epochs: int | None) -> int:
             loss.backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
-        value = _validate(table, data, model)
+        value = _validate(table, data, model, by_loss)
         left = PATIENCE if value > best else left - 1
         if value > best:
             best, kept = value, copy.deepcopy(model.state_dict())
@@ -117,8 +117,10 @@ def _apply(data: Data, model: Any, part: str, rows: Any) -> Any:
     return model(x[rows], None if levels is None else levels[rows]).squeeze(-1)
 
 
-def _validate(table: Table, data: Data, model: Any) -> float:
+def _validate(table: Table, data: Data, model: Any, by_loss: bool) -> float:
     outputs = _predict(table, data, model, "valid")
+    if table.classes and by_loss:
+        return float(np.mean(np.log(outputs[np.arange(len(outputs)), data.valid] + 1e-12)))
     if table.classes:
         return float(np.mean(outputs.argmax(1) == data.valid))
     return -float(np.sqrt(np.mean((outputs - data.valid) ** 2)))
