@@ -78,7 +78,7 @@ def _table(results: Results, table: str, rows: dict[str, list[Run]]) -> str:
         f"{facts['columns']} columns; other test rows would move {main} by ± {_digits(error, main)}",
         f"{'':{WIDTH}}"
         + "".join(f"{name:>18}" for name in shown)
-        + "".join(f"{name:>9}" for name in ("cold s", "warm s", "MiB", "seeds")),
+        + "".join(f"{name:>9}" for name in ("cold s", "warm s", "cpu s", "MiB", "seeds")),
     ]
     lines += [_row(name, rows[name], shown) for name in ordered]
     lines += _verdicts(rows, main)
@@ -93,7 +93,8 @@ def _row(name: str, runs: list[Run], shown: Sequence[str]) -> str:
         spread = "" if found.sd is None else f" ± {_digits(found.sd, score)}"
         cells.append(f"{_digits(found.mean, score) + spread:>18}")
     times = ([run["seconds"] for run in runs if run["cold"] is cold] for cold in (True, False))
-    cells += [f"{mean(each):9.1f}" if each else f"{'':9}" for each in times]
+    used = [run["cpu"] for run in runs if "cpu" in run]  # of all threads, whatever else ran
+    cells += [f"{mean(each):9.1f}" if each else f"{'':9}" for each in (*times, used)]
     cells += [f"{max(run['mib'] for run in runs):9}", f"{len(runs):9}"]
     mark = "*" if CONTENDERS[name].deep else " "
     return f"{name + ' ' + mark:{WIDTH}}" + "".join(cells)
