@@ -81,8 +81,9 @@ def _table(results: Results, table: str, rows: dict[str, list[Run]]) -> str:
         + "".join(f"{name:>9}" for name in ("cold s", "warm s", "cpu s", "MiB", "seeds")),
     ]
     lines += [_row(name, rows[name], shown) for name in ordered]
-    lines += _verdicts(rows, main)
     said = {name: results.notes.get(f"{table}/{name}") for name in CONTENDERS}
+    absent = [name for name, text in said.items() if text and CONTENDERS[name].deep and name not in rows]
+    lines += _verdicts(rows, main, absent)
     return "\n".join(lines + [f"  {name}: {text}" for name, text in said.items() if text])
 
 
@@ -104,8 +105,8 @@ def _digits(value: float, score: str) -> str:
     return f"{value:.2f}" if score in ("rmse", "mae") and value > 5 else f"{value:.4f}"
 
 
-def _verdicts(rows: dict[str, list[Run]], main: str) -> list[str]:
-    """Say of each network of jdl how far it is from the best deep model of others."""
+def _verdicts(rows: dict[str, list[Run]], main: str, absent: list[str]) -> list[str]:
+    """Say of each network of jdl how far it is from the best deep model of others that was run."""
     peers = [name for name in rows if CONTENDERS[name].deep and not name.startswith("jdl")]
     if not peers:
         return []
@@ -123,7 +124,8 @@ def _verdicts(rows: dict[str, list[Run]], main: str) -> list[str]:
         else:
             word = "no"
         shown = "" if error is None else f", standard error {error:.4f}"
-        lines.append(f"  {name} within one standard error of {best}: {word} ({gain:+.4f}{shown})")
+        missing = f"; not run: {', '.join(absent)}" if absent else ""
+        lines.append(f"  {name} within one standard error of {best}: {word} ({gain:+.4f}{shown}{missing})")
     return lines
 
 
