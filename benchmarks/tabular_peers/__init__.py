@@ -76,6 +76,8 @@ CONTENDERS = {
     "jdl:default": _jdl(None),
     "jdl:mlp": _jdl("mlp"),
     "jdl:mlp_plr": _jdl("mlp_plr"),
+    "jdl:realmlp": _jdl("realmlp"),
+    "jdl:tabm": _jdl("tabm"),
     "realmlp-td": _realmlp(),
     "realmlp-td:log-loss": _realmlp(val_metric_name="cross_entropy", use_ls=False),
     "realmlp-td-s": _realmlp(simple=True),

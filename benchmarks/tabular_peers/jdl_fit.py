@@ -1,12 +1,14 @@
 """jdl as its command line trains: the schema judged from the rows, a recipe by name, one run, a model."""
 
+import inspect
+
 import jax
 import numpy as np
 from tables import Table
 
 import jdl
 from jdl import models
-from jdl.cli.study import NETWORK, VALID
+from jdl.cli.study import VALID
 from jdl.data import holdout, infer_schema, read_table
 from jdl.io import Model
 from jdl.train import compiled
@@ -15,7 +17,7 @@ from tabular_peers import Fitted, timed
 
 def fit(table: Table, seed: int, network: str | None = None) -> Fitted:
     """Train ``network`` on nine tenths of the training rows, the best epoch chosen by the others."""
-    network = network or NETWORK
+    network = network or inspect.signature(models.recipe).parameters["network"].default
     seconds: dict[str, float] = {}
     with timed(seconds, "prepare"):
         rows = read_table(table.folder / "train.parquet")
