@@ -1,7 +1,5 @@
 """jdl as its command line trains: the schema judged from the rows, a recipe by name, one run, a model."""
 
-import inspect
-
 import jax
 import numpy as np
 from tables import Table
@@ -17,7 +15,7 @@ from tabular_peers import Fitted, timed
 
 def fit(table: Table, seed: int, network: str | None = None) -> Fitted:
     """Train ``network`` on nine tenths of the training rows, the best epoch chosen by the others."""
-    network = network or inspect.signature(models.recipe).parameters["network"].default
+    network = network or models.DEFAULT
     seconds: dict[str, float] = {}
     with timed(seconds, "prepare"):
         rows = read_table(table.folder / "train.parquet")
