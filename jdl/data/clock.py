@@ -17,7 +17,8 @@ _PARTS = (
 def parse(text: pl.Series, kind: Kind) -> pl.Series:
     """Read times of day or durations as seconds.
 
-    Times are ``14:30``, ``14h30``, ``2:30:15.5 pm``; durations ``36:15:00``, ``1 day 02:00:00``, ``1h 30m``, ``PT5M``.
+    Times are ``14:30``, ``14h30``, ``2:30:15.5 pm``; durations ``36:15:00``, ``1 day 02:00:00``, ``1h 30m``,
+    ``PT5M``.
 
     What cannot be read is null; a time of day has neither a sign nor days, and less than 24 hours.
 

@@ -130,15 +130,13 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
 def _with_zeros(
     table: pl.DataFrame, text: Collection[str], read: Callable[[list[str]], pa.Table]
 ) -> pl.DataFrame:
-    """Read once more, as text, whole numbers that are codes: with zeros or all with a plus in front, or too long."""
+    """Read once more, as text, whole numbers that are codes: with zeros or a plus in front, or very long."""
     whole = [column.name for column in table if column.name not in text and _may_be_code(column)]
     if not whole:
         return table
     written = from_arrow(read(whole), "")
     zeros = [
-        column
-        for column in written
-        if column.str.contains(r"^\s*(?:0\d|\d{20})").any() or _has_plus(column)
+        column for column in written if column.str.contains(r"^\s*(?:0\d|\d{20})").any() or _has_plus(column)
     ]
     return table.with_columns(clean(column) for column in zeros)
 
@@ -152,7 +150,9 @@ def _may_be_code(column: pl.Series) -> bool:
     if not column.dtype.is_float():
         return column.dtype.is_integer()
     least = column.min()  # what has a plus in front is read as floats
-    return isinstance(least, float) and (least >= 1e15 or (least >= 0 and bool((column == column.round()).all())))
+    if not isinstance(least, float) or least < 0:
+        return False
+    return least >= 1e15 or bool((column == column.round()).all())
 
 
 def _explained(path: Path, read: Any, ragged: list[Any]) -> pa.Table:

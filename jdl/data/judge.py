@@ -16,7 +16,6 @@ from jdl.data.fitted import fitted
 from jdl.data.nulls import clean
 
 
-
 def judge(column: pl.Series) -> Column | Dropped:
     """Judge one column by its values, and say why in its ``evidence``.
 
@@ -100,7 +99,7 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
 
 
 def _judge_moments(column: pl.Series, low: float, high: float, missing: int) -> Date | None:
-    """Find whole numbers that are days or moments: in digits whatever the name, counted from 1970 by the name."""
+    """Find whole numbers that are days or moments, by their digits or, counted from 1970, by the name."""
     name = column.name
     found = None
     if low >= 19000101 and high <= 21001231:
@@ -118,7 +117,7 @@ def _judge_moments(column: pl.Series, low: float, high: float, missing: int) -> 
     form = dates.find_epoch(low, high) if names.is_time(name) else None
     if form is None:
         return None
-    evidence = f"whole numbers that by the column's name are moments: {dates.EPOCH_UNITS[form]} since 1970 in UTC"
+    evidence = f"whole numbers, by the column's name {dates.EPOCH_UNITS[form]} since 1970 in UTC"
     found = Date(name, "datetime", form, missing, evidence=evidence)
     return _dated(to_days(column.drop_nulls(), found)[:, 0], found)
 

@@ -19,6 +19,8 @@ _KEYS = {
     "addresses of machines": r"^\d{1,3}(?:\.\d{1,3}){3}$|^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$",
 }
 
+_APART = r"[\s,;|]|^\p{L}+(?:[/_-]\p{L}+){2,}"  # of words; user and file names are of one piece
+
 
 def key(values: Texts) -> Dropped | None:
     """Find texts of which each stands for one thing, by how they are written."""
@@ -67,7 +69,7 @@ def text(values: Texts) -> Column | Dropped:
     words = some.str.count_matches(r"[\p{L}][\p{L}\p{M}'’-]+").mean()
     signs = some.str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]").mean()
     assert isinstance(words, float) and isinstance(signs, float)
-    apart = some.str.contains(r"[\s,;|]").mean()  # else user names, file names and the like
+    apart = some.str.contains(_APART).mean()
     assert isinstance(apart, float)
     several = words + signs / 3 >= 2 and (apart > 0.5 or signs >= 3)
     if several:
@@ -103,9 +105,8 @@ def category(values: Texts, why: str = "") -> Category:
         frame = pl.DataFrame([values.texts.alias("text"), values.counts]).sort("text")
         levels = frame["text"].to_list(), frame["count"].to_list(), 0
     spelled, counts, spellings = levels
-    evidence = (
-        f"{why}: {len(spelled)} levels" if why else f"text with {len(spelled)} levels in {values.present} rows"
-    )
+    many = f"{len(spelled)} levels"
+    evidence = f"{why}: {many}" if why else f"text with {many} in {values.present} rows"
     if spellings:
         evidence += f"; {spellings} other spellings of them in case or blanks"
     elif not ignore_case:

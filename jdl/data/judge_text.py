@@ -53,7 +53,9 @@ def number(values: Texts) -> Number | Dropped | None:
 
 
 def _with_marks(values: Texts, form: Format, read: pl.Series) -> tuple[Format, pl.Series, str]:
-    """Read numbers beside their marks, too, where at most half the rows have one and many values have none."""
+    """Read numbers beside their marks, too, where at most half the rows have one and ten values have none."""
+    if not read.null_count():
+        return form, read, ""
     beside = numerals.parse(values.texts, replace(form, marked=True))
     marked = read.is_null() & beside.is_not_null()
     rows = int(values.counts.filter(marked).sum() or 0)
@@ -166,7 +168,8 @@ def _strays(
         return dict(zip(texts, counts, strict=True))
     many = len(read) - len(texts) > FEW_ROWS
     few = many and len(texts) <= 5 and 20 * rows <= values.present
-    few |= many and len(texts) == 1 and 5 * rows <= values.present and texts[0].isalpha() and len(texts[0]) > 1
+    one = len(texts) == 1 and len(texts[0]) > 1 and texts[0].isalpha()
+    few |= many and one and 5 * rows <= values.present
     return dict(zip(texts, counts, strict=True)) if few else None
 
 

@@ -3,17 +3,19 @@
 import re
 
 _KEY = re.compile(
-    r"(?i:(?:^|[_\s.-])(?:id|ids|uid|key|zip|zipcode|zip_?code|post_?code|postal_?code|plz|sku|code|no)$)|[a-z](?:Id|ID|Code)$"
+    r"(?i:(?:^|[_\s.-])(?:id|ids|uid|key|zip|zipcode|zip_?code|post_?code|postal_?code|plz|sku|code|no)$)"
+    r"|[a-z](?:Id|ID|Code)$"
     r"|(?i:(?:^|[_\s.-])(?:naics|isbn|issn|ean|gtin|upc|imei|ssn)$)|(?i:fips$)"
 )
 _INDEX = re.compile(r"(?i:^(?:unnamed: ?\d+|index|id|row|row_?(?:id|number|no)|)$)")
 _COUNTED = re.compile(r"(?i:[_\s.-](?:num|number|nr)$|\w(?:id|num|nr)$)")
-_NO_KEY = re.compile(
-    r"(?i:(?:paid|acid|aid|amid|avid|bid|braid|covid|fluid|grid|hybrid|humid|kid|laid|lipid|liquid|maid|mid|oid|overlaid"
-    r"|plaid|pyramid|raid|rapid|rid|said|solid|squid|steroid|timid|tabloid|valid|vivid|void|wid"
-    r"|aluminum|platinum|tantalum|molybdenum)$|^(?:total|sum|mean|avg|average|max|min|count)\b)"
+_NO_KEY = re.compile(  # words that end so, and numbers of something
+    r"(?i:(?:paid|acid|covid|fluid|grid|hybrid|humid|lipid|liquid|pyramid|rapid|solid|steroid|thyroid|centroid"
+    r"|squid|tabloid|valid|vivid|void|aluminum|platinum|tantalum|molybdenum)$"
+    r"|(?:^|[_\s.-])(?:aid|avid|(?:high|low|max|min|best|last|start)?bid|kid|laid|maid|mid|raid|said)$"
+    r"|^(?:total|sum|mean|avg|average|max|min|count)(?![a-z]))"
 )
-_TIMES = frozenset("ts utc epoch unix created updated modified".split())
+_TIMES = frozenset(["ts", "utc", "epoch", "unix", "created", "updated", "modified"])
 _QUANTITY = re.compile(
     r"(?i:(?:^|[_\s.-])(?:ns|us|nanos|micros|(?:nano|micro|milli|pico)?secs?|(?:nano|micro|milli|pico)?seconds?"
     r"|bytes|bits|cycles|count|total|sum|amount|balance|size|volume|population|duration|elapsed|distance|flops"
@@ -33,8 +35,8 @@ def is_key(name: str) -> bool:
 def may_be_key(name: str) -> bool:
     """Tell whether a name allows that whole numbers of which each stands once are keys.
 
-    >>> [may_be_key(name) for name in ("geonameid", "lot number", "KundenNr", "paid", "num_rooms", "total num")]
-    [True, True, True, False, False, False]
+    >>> [may_be_key(name) for name in ("geonameid", "lot number", "KundenNr", "paid", "total_num")]
+    [True, True, True, False, False]
     """
     return _COUNTED.search(name) is not None and _NO_KEY.search(name) is None
 
@@ -45,7 +47,7 @@ def is_index(name: str) -> bool:
 
 
 def is_time(name: str) -> bool:
-    """Tell whether a name is that of a moment: one of its words is or ends in time, date or stamp, or it ends in _at.
+    """Tell whether a name is that of a moment: a word ends in time, date or stamp, or says so otherwise.
 
     >>> [is_time(name) for name in ("timestamp", "created_at_ms", "pickupTime", "at", "rate", "candidate_id")]
     [True, True, True, False, False, False]

@@ -47,7 +47,8 @@ def parse(text: pl.Series, format: Format) -> pl.Series:
     if format.marked:
         plain = replace(format, marked=False)
         values = parse(text, plain)
-        return values.fill_null(parse(unmarked(text), plain))
+        left = (values.is_null() & text.is_not_null()).arg_true()
+        return values.scatter(left, parse(unmarked(text.gather(left)), plain)) if len(left) else values
     if format.decimal == "." and not format.negative:
         values = text.cast(pl.Float64, strict=False)
         left = (values.is_null() & text.is_not_null()).arg_true()
@@ -151,7 +152,7 @@ def _pattern(format: Format) -> str:
 
 
 def _compass(texts: pl.Series) -> Format | None:
-    """Find degrees of latitude or longitude: decimals or a degree sign, then N or S, or E or W, both there."""
+    """Find latitudes or longitudes: with decimals or a degree sign, then N and S, or E and W."""
     letters = texts.str.extract(_COMPASS).str.to_lowercase()
     fractions = texts.filter(letters.is_not_null()).str.contains(r"[.\u00b0]")
     found = set(letters.drop_nulls().unique())
