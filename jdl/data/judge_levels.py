@@ -71,7 +71,7 @@ def text(values: Texts) -> Column | Dropped:
     assert isinstance(words, float) and isinstance(signs, float)
     apart = some.str.contains(_APART).mean()
     assert isinstance(apart, float)
-    several = words + signs / 3 >= 2 and (apart > 0.5 or signs >= 3)
+    several = words + signs / 3 >= 2 and (apart >= 0.5 or signs >= 3)
     if several:
         evidence = (
             f"{len(values.texts)} different texts of {words:.1f} words on average in {values.present} rows"
