@@ -33,6 +33,10 @@ EPOCHS = {"%s": 1_000_000, "%s%3f": 1000, "%s%6f": 1}
 """Whole numbers since 1970 in UTC, and how many microseconds one of them has."""
 
 EPOCH_UNITS = {"%s": "seconds", "%s%3f": "milliseconds", "%s%6f": "microseconds"}
+"""Their names."""
+
+WHOLE = ("%Y%m%d", MOMENT, *EPOCHS)
+"""The formats of whole numbers."""
 
 
 class Found(NamedTuple):
@@ -50,6 +54,8 @@ def parse(text: pl.Series, format: str) -> pl.Series:
     >>> parse(pl.Series(["2024-12-31", "2024-12-31T23:30:00+01:00"]), "").to_list()
     [datetime.datetime(2024, 12, 31, 0, 0), datetime.datetime(2024, 12, 31, 22, 30)]
     """
+    if format in WHOLE:
+        text = text.str.replace(r"\.0+$", "")  # as files write whole numbers with gaps
     if format in EPOCHS:
         return _since(text, EPOCHS[format])
     return _iso(text) if not format else _strictly(text, format)
@@ -98,6 +104,8 @@ def _shape(text: str) -> tuple[str, str] | None:
     day, clock = (text[: time.start()], _clock(time)) if time else (text, "")
     if re.fullmatch(r"\d{8}T\d{6}", text):
         day, clock = text[:8], "T%H%M%S"
+    if re.fullmatch(r"\d{14}", text):
+        day, clock = text[:8], "%H%M%S"
     if re.fullmatch(r"\d{8}", day):
         return ("%Y%m%d", clock) if 1800 <= int(day[:4]) <= 2200 else None
     wrong, parts, short = False, [], []

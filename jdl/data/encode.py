@@ -84,7 +84,7 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
     """Read dates as (n, 2): the day since 1970-01-01 and the second of it. Errors as ``to_float``."""
     column = clean(column)
     dtype = column.dtype
-    if dtype.is_numeric() and date.format in ("%Y%m%d", dates.MOMENT, *dates.EPOCHS):
+    if dtype.is_numeric() and date.format in dates.WHOLE:
         column = as_text(column)
         dtype = column.dtype
     if dtype == pl.String:

@@ -125,8 +125,8 @@ def _date(values: Texts) -> Date | None:
 
 
 def _compact_date(values: Texts) -> Date | None:
-    """Find days such as 20240131, before they are taken for numbers."""
-    return _date(values) if values.sample.str.contains(r"^(?:19|20)\d{6}\b").all() else None
+    """Find days such as 20240131 and moments such as 20240131103000, before they are taken for numbers."""
+    return _date(values) if values.sample.str.contains(r"^(?:19|20)\d{6}(?:\d{6})?\b").all() else None
 
 
 def _in_order(moments: pl.Series) -> bool:
