@@ -43,7 +43,7 @@ SKRUB = {
 
 
 def jdl_judge(frame: pl.DataFrame, name: str) -> Answer:
-    """Say what jdl's schema says of a column of a CSV file, with the cells as ``Schema.encode`` reads them."""
+    """Say what jdl's schema says of a column of a CSV file, its cells as ``Schema.encode`` reads them."""
     from jdl.data import infer_schema, read_table
 
     with tempfile.NamedTemporaryFile(suffix=".csv") as file:

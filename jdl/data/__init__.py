@@ -16,6 +16,9 @@ from jdl.data.infer import infer_schema
 from jdl.data.read import read_table
 from jdl.data.schema import Schema
 from jdl.data.split import holdout
+from jdl.data.stream_batches import Stream, stream
+from jdl.data.stream_csv import to_parquet
+from jdl.data.stream_files import sample
 
 __all__ = [
     "MISSING_DAY",
@@ -27,9 +30,13 @@ __all__ = [
     "Format",
     "Number",
     "Schema",
+    "Stream",
     "Target",
     "Text",
     "holdout",
     "infer_schema",
     "read_table",
+    "sample",
+    "stream",
+    "to_parquet",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from jdl.data import clock, dates, ngrams, numerals, truth
+from jdl.data import clock, dates, matrix, ngrams, numerals, truth
 from jdl.data.columns import MISSING_DAY, WORDS, Category, Date, Number
 from jdl.data.errors import DataError, unknown_column
 from jdl.data.levels import folded
@@ -24,9 +24,7 @@ _DAY = 86_400_000_000  # microseconds
 def rows(schema: "Schema", frame: pl.DataFrame) -> dict[str, NDArray]:
     """See ``Schema.encode``."""
     n = frame.height
-    numbers = np.full((n, len(schema.numbers)), np.nan, np.float32)
-    for i, number in enumerate(schema.numbers):
-        numbers[:, i] = _shifted(to_float(column_of(frame, number.name), number), number)
+    numbers = matrix.numbers(schema, frame, _number)
     categories = np.zeros((n, len(schema.categories)), np.int32)
     for i, category in enumerate(schema.categories):
         categories[:, i] = to_codes(column_of(frame, category.name), category)
@@ -37,6 +35,10 @@ def rows(schema: "Schema", frame: pl.DataFrame) -> dict[str, NDArray]:
     for i, text in enumerate(schema.texts):
         texts[:, i] = ngrams.ids(clean(as_text(column_of(frame, text.name))))
     return {"numbers": numbers, "categories": categories, "dates": days, "texts": texts}
+
+
+def _number(frame: pl.DataFrame, number: Number) -> NDArray[np.float64]:
+    return _shifted(to_float(column_of(frame, number.name), number), number)
 
 
 def to_float(column: pl.Series, number: Number) -> NDArray[np.float64]:

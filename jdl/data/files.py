@@ -96,7 +96,7 @@ def _explain_json_lines(path: Path) -> None:
 
 
 def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
-    separator = "\t" if path.suffix.lower() == ".tsv" else _separator(path)
+    between = "\t" if path.suffix.lower() == ".tsv" else separator(path)
     ragged: list[pa_csv.InvalidRow] = []
 
     def note(row: pa_csv.InvalidRow) -> str:
@@ -108,7 +108,7 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
             path,
             read_options=pa_csv.ReadOptions(use_threads=threads),
             parse_options=pa_csv.ParseOptions(
-                delimiter=separator, newlines_in_values=True, invalid_row_handler=None if threads else note
+                delimiter=between, newlines_in_values=True, invalid_row_handler=None if threads else note
             ),
             convert_options=pa_csv.ConvertOptions(
                 null_values=NULLS, column_types=dict.fromkeys(kept, pa.string()), include_columns=only
@@ -168,7 +168,8 @@ def _explained(path: Path, read: Any, ragged: list[Any]) -> pa.Table:
         ) from None
 
 
-def _separator(path: Path) -> str:
+def separator(path: Path) -> str:
+    """Tell the separator of a CSV file from its header."""
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         header = re.sub(r'"[^"]*"', "", file.readline())
     return max(",;\t|", key=header.count)

@@ -15,6 +15,9 @@ Stats = dict[str, jax.Array]
 OUTERMOST = 5.199337582605575
 """What the ends of the training rows' range are mapped to: the normal quantile of 1 - 1e-7."""
 
+FARTHEST = 1e6
+"""Open bins end here, so that no number can overflow the network."""
+
 
 def quantile_normal(quantiles: int = 1000, noise: Any = 1e-3) -> Prepare:
     r"""Map each column to a normal distribution: :math:`\Phi^{-1}(F(x))`, with F between quantiles a line.
@@ -83,10 +86,6 @@ def piecewise(bins: int = 48) -> Prepare:
         return jnp.where(wide, found, 0.0)
 
     return from_summary(sample.summary(finish), apply)
-
-
-FARTHEST = 1e6
-"""Open bins end here, so that no number can overflow the network."""
 
 
 def _is_zero(noise: Any) -> bool:

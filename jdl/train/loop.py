@@ -66,13 +66,16 @@ def loop(
     checkpoint_every: int = 50,
     keep: int = 1,
     callbacks: tuple[Callback, ...] = (),
+    devices: int | None = None,
 ) -> Run:
     """Train from the host, ``steps_per_dispatch`` steps a dispatch, and give what ``jdl.fit`` gives.
 
     ``batches`` is a data set as for ``jdl.fit`` (the steps are then those of ``jdl.fit``), or any iterable of
-    batches, iterated once an epoch: with ``get_state`` and ``set_state`` it resumes exactly; ``stats`` are
-    those of the recipe's preparation, and ``Recipe.start`` sees its first batch. A thread reads ahead;
-    metrics are fetched one dispatch late, so that the device does not wait for the host.
+    batches, such as ``jdl.data.stream``, iterated once an epoch: with ``get_state`` and ``set_state`` it
+    resumes exactly; ``stats`` are those of the recipe's preparation, as of ``jdl.features.collect``, and
+    ``Recipe.start`` sees its first batch. A thread reads ahead; metrics are fetched one dispatch late, so
+    that the device does not wait for the host. ``devices`` settles whether a batch is shared among them, as
+    for ``jdl.run``.
 
     With a ``directory``, ``metrics.jsonl`` there gets a line a dispatch and an epoch, and ``checkpoints/``
     the whole state after every epoch and, where the batches can resume, every ``checkpoint_every``
@@ -81,7 +84,8 @@ def loop(
     a line is written; ``metrics["epoch"]`` counts the epochs finished.
 
     Raises:
-        RecipeError: data as for ``jdl.run``; batches that are empty, too large, or differ in shape.
+        RecipeError: data and ``devices`` as for ``jdl.run``; batches that are empty, too large, or differ in
+            shape.
         CheckpointError: a checkpoint that is damaged or of another recipe, or a full disk.
         TrainingError: as for ``jdl.run``.
 
@@ -108,7 +112,7 @@ def loop(
     held = None if folder is None else _resume(recipe, folder / CHECKPOINTS, carry, source)
     if held is not None:
         carry, history = held.tree, json.loads(held.data["history"])
-    placement = _placement(recipe, carry.progress, batches, source, held)
+    placement = _placement(recipe, carry.progress, batches, source, held, devices)
     carry, valid = placement.replicate((carry, valid))
     with ExitStack() as stack:
         tell, save = list(callbacks), None
@@ -294,14 +298,21 @@ def _placement(
     batches: Any,
     source: InMemory | Given,
     held: checkpoint.Checkpoint | None,
+    devices: int | None,
 ) -> place.Placement:
     """Choose the devices; a run that goes on stays where it was, as other devices give other last digits."""
-    devices = 0 if held is None else held.data["devices"]
-    if devices == 1:
-        return place.on_one("the run began on one device")
-    if devices == len(jax.local_devices()):
-        return place.on_all(f"the run began on {devices} devices")
-    return place.choose(recipe, progress, dict(batches) if isinstance(batches, Mapping) else source.first)
+    if held is not None:
+        began = held.data["devices"]
+        if devices not in (None, began):
+            raise RecipeError(f"devices: found {devices}, but the run to resume began on {began}")
+        if began == 1:
+            return place.on_one("the run began on one device")
+        if began == len(jax.local_devices()):
+            return place.on_all(f"the run began on {began} devices")
+    if isinstance(batches, Mapping):
+        return place.choose(recipe, progress, dict(batches), devices)
+    length = len(batches) if hasattr(batches, "__len__") else None
+    return place.choose(recipe, progress, source.first, devices, length)
 
 
 @contextmanager

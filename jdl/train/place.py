@@ -64,8 +64,16 @@ def on_all(reason: str) -> Placement:
     return Placement(Mesh(jax.local_devices(), AXIS), True, reason)
 
 
-def choose(recipe: Recipe, progress: Progress, data: dict[str, Any], devices: int | None = None) -> Placement:
+def choose(
+    recipe: Recipe,
+    progress: Progress,
+    data: dict[str, Any],
+    devices: int | None = None,
+    length: int | None = None,
+) -> Placement:
     """Choose one device, or all with the batch spread over them: as asked for, or by a trial.
+
+    ``length`` is the number of steps an epoch where ``data`` is only a first batch.
 
     Raises:
         RecipeError: ``devices`` is neither one nor all, or a batch does not divide among them.
@@ -88,8 +96,9 @@ def choose(recipe: Recipe, progress: Progress, data: dict[str, Any], devices: in
     work = _work(recipe, progress, data) * size
     if work < STEP_WORTH_A_TRIAL:
         return on_one(f"a step is {work:.0e} operations, too few to share")
-    if work * steps * recipe.epochs < RUN_WORTH_A_TRIAL:
-        return on_one(f"the run is {work * steps * recipe.epochs:.0e} operations, too short for a trial")
+    whole = work * (length or steps) * recipe.epochs
+    if whole < RUN_WORTH_A_TRIAL:
+        return on_one(f"the run is {whole:.0e} operations, too short for a trial")
     wanted = min(max(int(TRIAL_WORK / work), TRIAL_STEPS.start), TRIAL_STEPS.stop - 1)
     few = jax.tree.map(lambda leaf: leaf[: min(rows, wanted * size)], data)
     alone, shared = _trial(recipe, progress._replace(best=None), few, -(-wanted // min(wanted, steps)))

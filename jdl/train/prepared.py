@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jdl.features.prepare import inner_folds
@@ -56,9 +57,9 @@ def applied(recipe: Recipe, stats: Any, data: Data) -> Data:
     """Prepare the rows of a data set, unless every step has to."""
     if recipe.prepare is None or recipe.prepare.each_step:
         return data
-    apply = recipe.prepare.apply
+    apply = partial(recipe.prepare.apply, stats)
     given = (data["x"], data["fold"]) if "fold" in data else (data["x"],)
-    features = jax.lax.map(lambda row: apply(stats, *row), given, batch_size=CHUNK)
+    features = _in_chunks(jax.vmap(apply), given, batch_size(data["y"]))
     return {name: values for name, values in data.items() if name != "fold"} | {"x": features}
 
 
@@ -67,6 +68,21 @@ def with_folds(recipe: Recipe, key: Any, data: Data) -> Data:
     if recipe.prepare is None or not recipe.prepare.folds or "fold" in data:
         return data
     return data | {"fold": inner_folds(fold(key, "prepare"), batch_size(data["y"]), recipe.prepare.folds)}
+
+
+def _in_chunks(apply: Callable[..., Any], given: tuple, rows: int) -> Any:
+    """Apply to ``CHUNK`` rows at a time, on the device; ``jax.lax.map`` fails at columns of no width."""
+    chunks = -(-rows // CHUNK)
+    size = -(-rows // chunks)
+
+    def chunk(_: None, i: Any) -> tuple[None, Any]:
+        chosen = jnp.minimum(i * size + jnp.arange(size), rows - 1)
+        return None, apply(*jax.tree.map(lambda leaf: leaf[chosen], given))
+
+    if chunks == 1:
+        return apply(*given)
+    _, made = jax.lax.scan(chunk, None, jnp.arange(chunks))
+    return jax.tree.map(lambda leaf: leaf.reshape(chunks * size, *leaf.shape[2:])[:rows], made)
 
 
 def _in_parts(apply: Callable[[Data], Data], data: Data) -> Data:

@@ -102,7 +102,10 @@ class Given:
 
 
 def padded(batch: Batch, size: int) -> Batch:
-    """Fill a batch up to ``size`` rows with copies of its last, of weight zero; every batch gets a weight."""
+    """Fill a batch up to ``size`` rows with copies of its last, of weight zero; every batch gets a weight.
+
+    What it holds beside inputs and target, such as the rows' inner folds, is filled up as they are.
+    """
     check_data(batch, "batch")
     rows = batch_size(batch["y"])
     if rows > size:

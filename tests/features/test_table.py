@@ -125,7 +125,8 @@ def test_tables_of_numbers_or_categories_alone() -> None:
         if not schema.categories:
             data["categories"] = np.zeros((ROWS, 0), np.int32)
         prepare = table(schema)
-        out = jax.vmap(prepare.apply, in_axes=(None, 0))(prepare.fit(None, data, None, None), data)
+        stats = jax.jit(prepare.fit)(None, data, None, None)
+        out = jax.jit(jax.vmap(prepare.apply, in_axes=(None, 0)))(stats, data)
         assert out["numbers"].shape == (ROWS, len(schema.numbers))
         assert out["flat"].shape == (ROWS, 2 if schema.numbers else 0)
         assert out["categories"].shape == (ROWS, len(schema.categories))

@@ -10,6 +10,7 @@ from jdl import losses, metrics, nn
 from jdl.features import Prepare
 from jdl.features.prepare import inner_folds
 from jdl.nn.layer import fold as folded
+from jdl.train import prepared
 from tests.train.tiny import KEY, assert_close, assert_same_bits, compiled_fit, line, regressor, standardise
 
 FOLDS = 3
@@ -46,6 +47,17 @@ def test_once_or_at_every_step_is_the_same_run():
         for each in (False, True)
     ]
     assert_close(runs[0], runs[1])
+
+
+def test_rows_are_prepared_in_chunks_whatever_their_columns(monkeypatch):
+    """Thirty rows by seven; a table may have no column of a kind, and a preparation may make none."""
+    monkeypatch.setattr(prepared, "CHUNK", 7)
+    x = {"numbers": line(30)["x"], "codes": np.zeros((30, 0), np.int32)}
+    apply = lambda stats, row, fold=None, key=None: {"twice": 2 * row["numbers"], "none": row["codes"]}
+    recipe = regressor(prepare=Prepare(lambda *rows: None, apply))
+    made = jax.jit(lambda x: prepared.applied(recipe, None, {"x": x, "y": x["numbers"][:, :1]}))(x)["x"]
+    np.testing.assert_array_equal(made["twice"], 2 * x["numbers"])
+    assert made["none"].shape == (30, 0)
 
 
 def test_fit_run_and_loop_prepare_alike():

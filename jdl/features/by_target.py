@@ -1,5 +1,6 @@
 """Categories by the mean of the target among the training rows that share their level, but not their fold."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -56,13 +57,13 @@ def target_encoding(folds: int = 5, smoothing: Any = "auto") -> CategoryStep:
         starts, total, count = starts_of(columns.sizes), int(sum(columns.sizes)), len(columns.sizes)
 
         def part(key: Any, rows: jax.Array, target: Any, weight: Any, first: Any = 0) -> Tables:
-            numbers = _numbers(target, columns.classes)
-            mass = weights(len(rows), weight, numbers.dtype)
+            mass = weights(len(rows), weight, jnp.result_type(float))
             own = inner_folds(key, first + jnp.arange(len(rows)), folds)
             places = jnp.where(mass[:, None] > 0, own[:, None] * total + rows + starts, folds * total)
             every = jnp.where(mass > 0, own, folds)[:, None]
+            groups = partial(_of_classes, columns.classes) if columns.classes else _of_numbers
             return Tables(
-                _groups(numbers, mass, places, (folds, total)), _groups(numbers, mass, every, (folds, 1))
+                groups(target, mass, places, (folds, total)), groups(target, mass, every, (folds, 1))
             )
 
         def finish(tables: Tables) -> jax.Array:
@@ -81,19 +82,25 @@ def target_encoding(folds: int = 5, smoothing: Any = "auto") -> CategoryStep:
     return step
 
 
-def _numbers(target: Any, classes: int) -> jax.Array:
-    """Give the target as columns of numbers (n, k)."""
-    if classes:
-        some = jnp.arange(1, 2) if classes == 2 else jnp.arange(classes)
-        return (target[:, None] == some).astype(jnp.result_type(float))
-    return target.reshape(len(target), -1)
+def _of_classes(classes: int, target: Any, mass: Any, places: Any, shape: tuple[int, int]) -> Groups:
+    """Sum up the classes (n,) of each group; ``places`` (n, q) has the groups of each row.
+
+    The spread of ones and zeros follows from their share.
+    """
+    counts = jnp.zeros((shape[0] * shape[1], classes), mass.dtype)
+    each = jnp.broadcast_to(mass[:, None], places.shape)
+    counts = counts.at[places, target[:, None]].add(each, mode="drop").reshape(*shape, classes)
+    weight = counts.sum(-1, keepdims=True)
+    mean = ratio(counts[..., 1:] if classes == 2 else counts, weight)
+    return Groups(weight, mean, weight * mean * (1 - mean))
 
 
-def _groups(numbers: jax.Array, mass: jax.Array, places: jax.Array, shape: tuple[int, int]) -> Groups:
-    """Sum up the rows (n, k) of each group; ``places`` (n, q) has the groups of each row."""
+def _of_numbers(target: Any, mass: Any, places: Any, shape: tuple[int, int]) -> Groups:
+    """Sum up the numbers (n,) or (n, k) of each group."""
     folds, levels = shape
+    numbers = target.reshape(len(target), -1).astype(mass.dtype)
     k = numbers.shape[1]
-    numbers = jnp.where((mass > 0)[:, None], numbers, 0.0)
+    numbers = jnp.where((mass > 0)[:, None], numbers, 0.0)[:, None]
     mass = jnp.where(mass > 0, mass, 0.0)[:, None, None]
 
     def total(terms: jax.Array) -> jax.Array:  # (n, q, 1 or k) by group
@@ -101,9 +108,8 @@ def _groups(numbers: jax.Array, mass: jax.Array, places: jax.Array, shape: tuple
         return zeros.at[places].add(terms, mode="drop")
 
     weight = total(jnp.broadcast_to(mass, (*places.shape, 1)))
-    mean = ratio(total(jnp.broadcast_to(mass * numbers[:, None], (*places.shape, k))), weight)
-    about = numbers[:, None] - mean.at[places].get(mode="fill", fill_value=0.0)
-    spread = total(mass * about**2)
+    mean = ratio(total(jnp.broadcast_to(mass * numbers, (*places.shape, k))), weight)
+    spread = total(mass * (numbers - mean.at[places].get(mode="fill", fill_value=0.0)) ** 2)
     return Groups(*(x.reshape(folds, levels, -1) for x in (weight, mean, spread)))
 
 
