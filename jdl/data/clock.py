@@ -17,7 +17,8 @@ _PARTS = (
 def parse(text: pl.Series, kind: Kind) -> pl.Series:
     """Read times of day or durations as seconds.
 
-    Times are ``14:30``, ``2:30:15.5 pm``; durations ``36:15:00``, ``1 day 02:00:00``, ``1h 30m``, ``PT5M``.
+    Times are ``14:30``, ``14h30``, ``2:30:15.5 pm``; durations ``36:15:00``, ``1 day 02:00:00``, ``1h 30m``,
+    ``PT5M``.
 
     What cannot be read is null; a time of day has neither a sign nor days, and less than 24 hours.
 
@@ -28,6 +29,7 @@ def parse(text: pl.Series, kind: Kind) -> pl.Series:
     """
     if not len(text):
         return pl.Series(text.name, [], pl.Float64)
+    text = text.str.replace(r"^(\d{1,2}) ?[hH] ?([0-5]\d)$", "${1}:${2}")
     parts = text.str.extract_groups(_CLOCK).struct.unnest()
     hours, half = parts["hours"].cast(pl.Float64, strict=False), parts["half"].str.to_lowercase()
     if kind == "time":

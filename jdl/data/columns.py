@@ -21,12 +21,16 @@ class Format:
 
     ``decimal`` parts the whole from the fraction, ``thousands`` groups of digits ("" where nothing does), and
     one of ``units`` may stand before or after the digits (``$``, ``%``, ``kg``; its case does not count, and
-    it changes no value: 12% is 12).
+    it changes no value: 12% is 12). Numbers with one of the units in ``negative`` are below 0 (``S`` of
+    ``N`` and ``S``). Where they are ``marked``, the number is read beside what may stand with it: ``<0.01``,
+    ``~120``, ``90+``, ``4.5*``, ``4.5[1]``, ``[98]``.
     """
 
     decimal: Literal[".", ","] = "."
     thousands: Literal["", ",", ".", "'", " ", "_"] = ""
     units: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    marked: bool = False
 
 
 PLAIN = Format()
@@ -80,7 +84,9 @@ class Date:
 
     Text is read by ``format``: the codes of ``strptime`` (%Y %y %m %d %B %A %H %I %M %S %p %z, where %B and
     %A also read short names, and %S fractions), or ISO 8601 in any of its usual lengths where it is "". With
-    a time zone it is UTC. Two-digit years are 1970 to 2069. ``nulls`` as in ``Number``.
+    a time zone it is UTC. Two-digit years are 1970 to 2069. Months are read in English, German, French,
+    Spanish and Italian. Whole numbers are read by ``%Y%m%d`` and ``%Y%m%d%H%M%S``, and since 1970 as seconds
+    (``%s``), milliseconds (``%s%3f``) or microseconds (``%s%6f``). ``nulls`` as in ``Number``.
     """
 
     name: str

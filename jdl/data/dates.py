@@ -8,10 +8,12 @@ from typing import NamedTuple
 import polars as pl
 
 from jdl.data.columns import DateKind
+from jdl.data.months import FOREIGN, in_english
 
 _MONTH = (
     r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?"
-    r"|sep(?:t|tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    r"|sep(?:t|tember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?"
+    rf"|{FOREIGN})"
 )
 _WEEKDAY = r"(?i:mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)"
 _ZONE = r"(?:Z|UTC|GMT|[+-]\d{2}:?\d{2})"
@@ -20,8 +22,21 @@ _TIME = re.compile(
     rf"(?P<half> ?[AaPp][Mm])?(?P<zone> ?{_ZONE})?$"
 )
 _TOKEN = re.compile(
-    rf"(?P<month>\b{_MONTH}\b)|(?P<weekday>\b{_WEEKDAY}\b)|(?P<digits>\d+)|(?P<other>[^\W\d_]+)"
+    rf"(?P<month>(?<![^\W\d_]){_MONTH}(?![^\W\d_]))|(?P<weekday>\b{_WEEKDAY}\b)|(?P<digits>\d+)|(?P<other>[^\W\d_]+)"
 )
+
+
+MOMENT = "%Y%m%d%H%M%S"
+"""Date-times in fourteen digits."""
+
+EPOCHS = {"%s": 1_000_000, "%s%3f": 1000, "%s%6f": 1}
+"""Whole numbers since 1970 in UTC, and how many microseconds one of them has."""
+
+EPOCH_UNITS = {"%s": "seconds", "%s%3f": "milliseconds", "%s%6f": "microseconds"}
+"""Their names."""
+
+WHOLE = ("%Y%m%d", MOMENT, *EPOCHS)
+"""The formats of whole numbers."""
 
 
 class Found(NamedTuple):
@@ -39,6 +54,10 @@ def parse(text: pl.Series, format: str) -> pl.Series:
     >>> parse(pl.Series(["2024-12-31", "2024-12-31T23:30:00+01:00"]), "").to_list()
     [datetime.datetime(2024, 12, 31, 0, 0), datetime.datetime(2024, 12, 31, 22, 30)]
     """
+    if format in WHOLE:
+        text = text.str.replace(r"\.0+$", "")  # as files write whole numbers with gaps
+    if format in EPOCHS:
+        return _since(text, EPOCHS[format])
     return _iso(text) if not format else _strictly(text, format)
 
 
@@ -62,6 +81,18 @@ def find(sample: pl.Series) -> list[Found]:
     return [Found(f"{date}{time}", "datetime" if time else "date") for date in _orders(day)]
 
 
+def find_epoch(low: float, high: float) -> str | None:
+    """Give the format of whole numbers that are all moments from 1980 to 2100, counted from 1970.
+
+    >>> find_epoch(1.6e9, 1.7e9), find_epoch(1.6e12, 1.7e12), find_epoch(0, 1.7e9)
+    ('%s', '%s%3f', None)
+    """
+    for form, micros in EPOCHS.items():
+        if low * micros >= 315_532_800e6 and high * micros <= 4_102_444_800e6:
+            return form
+    return None
+
+
 def is_shaped(text: str) -> bool:
     """Tell whether a text has the shape of a date, though perhaps of none that there is."""
     return _shape(text) is not None
@@ -73,6 +104,8 @@ def _shape(text: str) -> tuple[str, str] | None:
     day, clock = (text[: time.start()], _clock(time)) if time else (text, "")
     if re.fullmatch(r"\d{8}T\d{6}", text):
         day, clock = text[:8], "T%H%M%S"
+    if re.fullmatch(r"\d{14}", text):
+        day, clock = text[:8], "%H%M%S"
     if re.fullmatch(r"\d{8}", day):
         return ("%Y%m%d", clock) if 1800 <= int(day[:4]) <= 2200 else None
     wrong, parts, short = False, [], []
@@ -147,13 +180,25 @@ def _strictly(text: pl.Series, format: str) -> pl.Series:
     text = text.str.replace(r"(?i)\bsept\b", "Sep") if "%B" in format else text
     if "%d" not in format:
         text, format = text + " 01", f"{format} %d"
-    if "%H" in format or "%I" in format:
-        moments = text.str.to_datetime(format, strict=False, time_unit="us")
-    else:
-        moments = text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
+    moments = _stripped(text, format)
+    if "%B" in format and moments.null_count() > text.null_count():
+        moments = moments.fill_null(_stripped(in_english(text), format))
     if format.startswith("%Y%m%d"):  # strptime would read 2024013 as well
-        moments = moments.set(~text.str.contains(r"^\d{8}(?:\D|$)").fill_null(False), None)
+        width = 14 if format == MOMENT else 8
+        moments = moments.set(~text.str.contains(rf"^\d{{{width}}}(?:\D|$)").fill_null(False), None)
     return _likely(moments)
+
+
+def _stripped(text: pl.Series, format: str) -> pl.Series:
+    if "%H" in format or "%I" in format:
+        return text.str.to_datetime(format, strict=False, time_unit="us")
+    return text.str.to_date(format, strict=False).cast(pl.Datetime("us"))
+
+
+def _since(text: pl.Series, micros: int) -> pl.Series:
+    counts = text.cast(pl.Int64, strict=False)
+    counts = counts.set((counts.abs() > 250_000_000_000 * 1_000_000 // micros).fill_null(False), None)
+    return _likely((counts * micros).cast(pl.Datetime("us")))
 
 
 def _iso(text: pl.Series) -> pl.Series:

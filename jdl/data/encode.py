@@ -74,6 +74,10 @@ def to_codes(column: pl.Series, category: Category) -> NDArray[np.int32]:
         texts, levels = folded(texts), folded(levels)
     codes = pl.Series(range(1, len(levels) + 1), dtype=pl.Int32)
     found = texts.replace_strict(levels, codes, default=0, return_dtype=pl.Int32)
+    left = (found == 0) & texts.is_not_null()
+    if left.any():  # whole numbers as another file may write them: 17.0 for 17
+        whole = texts.set(~left, None).str.extract(r"^([+-]?\d+)\.0+$")
+        found = found.zip_with(~left, whole.replace_strict(levels, codes, default=0, return_dtype=pl.Int32))
     coded = column.replace_strict(distinct, found, default=0, return_dtype=pl.Int32)
     return coded.fill_null(0).to_numpy()
 
@@ -82,8 +86,8 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
     """Read dates as (n, 2): the day since 1970-01-01 and the second of it. Errors as ``to_float``."""
     column = clean(column)
     dtype = column.dtype
-    if dtype.is_integer() and date.format == "%Y%m%d":
-        column = column.cast(pl.String)
+    if dtype.is_numeric() and date.format in dates.WHOLE:
+        column = as_text(column)
         dtype = column.dtype
     if dtype == pl.String:
         column = without(column, date.nulls)
@@ -172,6 +176,8 @@ def _needs(part: Number | Date) -> str:
     """Say what a column needs in every row."""
     if isinstance(part, Date):
         moment = "a date" if part.kind == "date" else "a date and time"
+        if part.format in dates.EPOCHS:
+            return f"{moment} as {dates.EPOCH_UNITS[part.format]} since 1970"
         if part.format:
             return f"{moment} written as {part.format}"
         return f"{moment} such as 2024-12-31" + " 23:59:59" * (part.kind == "datetime")

@@ -130,18 +130,29 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
 def _with_zeros(
     table: pl.DataFrame, text: Collection[str], read: Callable[[list[str]], pa.Table]
 ) -> pl.DataFrame:
-    """Read once more, as text, whole numbers with zeros in front or too long for a float: codes."""
+    """Read once more, as text, whole numbers that are codes: with zeros or a plus in front, or very long."""
     whole = [column.name for column in table if column.name not in text and _may_be_code(column)]
     if not whole:
         return table
     written = from_arrow(read(whole), "")
-    zeros = [column for column in written if column.str.contains(r"^\s*(?:0\d|\d{20})").any()]
+    zeros = [
+        column for column in written if column.str.contains(r"^\s*(?:0\d|\d{20})").any() or _has_plus(column)
+    ]
     return table.with_columns(clean(column) for column in zeros)
 
 
+def _has_plus(column: pl.Series) -> bool:
+    """Tell whether all are whole numbers with a plus in front, as dial codes are."""
+    return column.count() > 0 and column.str.contains(r"^\s*\+\d+\s*$").all()
+
+
 def _may_be_code(column: pl.Series) -> bool:
-    least = column.min() if column.dtype.is_float() else None
-    return column.dtype.is_integer() or (isinstance(least, float) and least >= 1e15)
+    if not column.dtype.is_float():
+        return column.dtype.is_integer()
+    least = column.min()  # what has a plus in front is read as floats
+    if not isinstance(least, float) or least < 0:
+        return False
+    return least >= 1e15 or bool((column == column.round()).all())
 
 
 def _explained(path: Path, read: Any, ragged: list[Any]) -> pa.Table:
@@ -166,7 +177,7 @@ def separator(path: Path) -> str:
 
 def _narrow(column: pl.Series) -> pl.Series:
     """Read text as numbers where every value is one, now that blanks and nulls are out of the way."""
-    if column.dtype != pl.String or column.str.contains(r"^(?:0\d+|\d{20,})$").any():
+    if column.dtype != pl.String or column.str.contains(r"^(?:0\d+|\d{20,})$").any() or _has_plus(column):
         return column
     for dtype in (pl.Int64, pl.Float64):
         numbers = column.cast(dtype, strict=False)

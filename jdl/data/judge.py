@@ -1,13 +1,12 @@
 """What one column is, judged from its values."""
 
-import re
 from dataclasses import replace
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from jdl.data import judge_text
+from jdl.data import dates, judge_text, names
 from jdl.data.columns import MISSING_DAY, Category, Column, Date, Dropped, Kind, Number
 from jdl.data.describe import number_shown
 from jdl.data.distinct import FEW_ROWS
@@ -15,11 +14,6 @@ from jdl.data.encode import as_text, to_days, to_float
 from jdl.data.errors import DataError
 from jdl.data.fitted import fitted
 from jdl.data.nulls import clean
-
-_KEY = re.compile(
-    r"(?i:(?:^|[_\s.-])(?:id|ids|uid|key|zip|zipcode|zip_?code|post_?code|postal_?code|plz|sku|code|no)$)|[a-z](?:Id|ID|Code)$"
-)
-_INDEX = re.compile(r"(?i:^(?:unnamed: ?\d+|index|id|row|row_?(?:id|number|no)|)$)")
 
 
 def judge(column: pl.Series) -> Column | Dropped:
@@ -79,25 +73,19 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
     """Look whether whole numbers are keys, codes or dates rather than quantities."""
     rows, name = len(column), column.name
     present = rows - missing
-    enough = FEW_ROWS if _INDEX.search(name) else 5 * FEW_ROWS
+    enough = FEW_ROWS if names.is_index(name) else 5 * FEW_ROWS
     if not missing and high - low == rows - 1 and rows >= enough and column.n_unique() == rows:
         return Dropped(name, f"identifier: counts the rows from {low:.0f} to {high:.0f}")
-    if low >= 19000101 and high <= 21001231:
-        found = Date(name, "date", "%Y%m%d")
-        texts = column.drop_nulls().unique()
-        try:
-            days = to_days(texts, found)
-        except DataError:
-            days = None
-        if days is not None and len(texts) >= 3:
-            evidence = "whole numbers that are all dates, written as %Y%m%d"
-            return _dated(days[:, 0], replace(found, missing=missing, evidence=evidence))
+    date = _judge_moments(column, low, high, missing)
+    if date is not None:
+        return date
     long = low >= 1e15 and not missing and rows >= FEW_ROWS and not _looks_like_time(low, high)
-    if long and column.n_unique() == rows:
+    if long and column.n_unique() == rows and not names.is_quantity(name):
         return Dropped(
             name, f"identifier: {rows} different whole numbers of 16 digits and more in {rows} rows"
         )
-    if not _KEY.search(name) or column.null_count() > missing or present < FEW_ROWS:
+    counted = names.may_be_key(name) and not missing and rows >= FEW_ROWS and column.n_unique() == rows
+    if not (names.is_key(name) or counted) or column.null_count() > missing or present < FEW_ROWS:
         return None
     texts = as_text(column).drop_nulls().unique()
     if len(texts) <= 2:  # a flag, whatever its name
@@ -108,6 +96,30 @@ def _judge_whole(column: pl.Series, low: float, high: float, missing: int) -> Co
         )
     evidence = f"whole numbers with {len(texts)} values, by the column's name codes and no quantities"
     return Category(name, tuple(texts.sort()), missing, evidence=evidence)
+
+
+def _judge_moments(column: pl.Series, low: float, high: float, missing: int) -> Date | None:
+    """Find whole numbers that are days or moments, by their digits or, counted from 1970, by the name."""
+    name = column.name
+    found = None
+    if low >= 19000101 and high <= 21001231:
+        found = Date(name, "date", "%Y%m%d", evidence="whole numbers that are all dates, written as %Y%m%d")
+    elif low >= 19000101000000 and high <= 21001231235959:
+        evidence = f"whole numbers that are all date-times, written as {dates.MOMENT}"
+        found = Date(name, "datetime", dates.MOMENT, evidence=evidence)
+    if found is not None and column.drop_nulls().n_unique() >= 3:
+        try:
+            days = to_days(column.drop_nulls(), found)
+        except DataError:
+            days = None
+        if days is not None:
+            return _dated(days[:, 0], replace(found, missing=missing))
+    form = dates.find_epoch(low, high) if names.is_time(name) else None
+    if form is None:
+        return None
+    evidence = f"whole numbers, by the column's name {dates.EPOCH_UNITS[form]} since 1970 in UTC"
+    found = Date(name, "datetime", form, missing, evidence=evidence)
+    return _dated(to_days(column.drop_nulls(), found)[:, 0], found)
 
 
 def _judge_too_long(column: pl.Series, missing: int) -> Category | Dropped:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from jdl.data import names
 from jdl.data.columns import Category, Column, Dropped, Text
 from jdl.data.distinct import FEW_ROWS, Texts
 from jdl.data.levels import merged
@@ -17,6 +18,8 @@ _KEYS = {
     "telephone numbers": r"^\+\d[\d ()./-]{7,}$",
     "addresses of machines": r"^\d{1,3}(?:\.\d{1,3}){3}$|^(?:[0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}$",
 }
+
+_APART = r"[\s,;|]|^\p{L}+(?:[/_-]\p{L}+){2,}"  # of words; user and file names are of one piece
 
 
 def key(values: Texts) -> Dropped | None:
@@ -35,19 +38,27 @@ def key(values: Texts) -> Dropped | None:
 
 
 def digits(values: Texts) -> Column | Dropped | None:
-    """Find codes of digits: with zeros in front, or too long to be quantities."""
-    if not values.sample.str.contains(r"^\d+$").all():
+    """Find codes of digits: with zeros or, by the name, a plus in front, or too long to be quantities."""
+    if names.is_key(values.name) and values.sample.str.contains(r"^\+\d+$").all():
+        why = f"digits with a plus in front, as {values.texts[0]!r}, and by the column's name codes"
+        return _nearly_unique(values, why) or category(values, why)
+    is_whole = values.texts.str.contains(r"^\d+$")
+    share = is_whole.mean()
+    assert isinstance(share, float)
+    if share < 0.9:
         return None
-    if not values.texts.str.contains(r"^\d+$").mean() > 0.99:  # type: ignore[operator]
-        return None
+    if share <= 0.99:  # a few are written otherwise: codes where the zeros leave no doubt
+        padded = values.counts.filter(values.texts.str.contains(r"^0\d")).sum()
+        if 2 * padded < values.present:
+            return None
     is_padded = values.texts.str.contains(r"^0\d")
-    widths = values.texts.str.len_bytes()
+    widths = values.texts.filter(is_whole).str.len_bytes()
     rows = int(values.counts.filter(is_padded).sum() or 0)
     if rows and (widths.min() == widths.max() or 50 * rows >= values.present):  # else slips of the pen
         why = f"digits with zeros in front, as {values.texts.filter(is_padded)[0]!r}"
         return _nearly_unique(values, why) or category(values, why)
     long = widths.min()
-    if isinstance(long, int) and long > 15:
+    if isinstance(long, int) and long > 15 and share > 0.99 and not names.is_quantity(values.name):
         return _nearly_unique(values, f"numbers of {long} digits and more")
     return None
 
@@ -58,7 +69,9 @@ def text(values: Texts) -> Column | Dropped:
     words = some.str.count_matches(r"[\p{L}][\p{L}\p{M}'’-]+").mean()
     signs = some.str.count_matches(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}]").mean()
     assert isinstance(words, float) and isinstance(signs, float)
-    several = words + signs / 3 >= 2
+    apart = some.str.contains(_APART).mean()
+    assert isinstance(apart, float)
+    several = words + signs / 3 >= 2 and (apart >= 0.5 or signs >= 3)
     if several:
         evidence = (
             f"{len(values.texts)} different texts of {words:.1f} words on average in {values.present} rows"
@@ -91,15 +104,14 @@ def category(values: Texts, why: str = "") -> Category:
     if levels is None:
         frame = pl.DataFrame([values.texts.alias("text"), values.counts]).sort("text")
         levels = frame["text"].to_list(), frame["count"].to_list(), 0
-    names, counts, spellings = levels
-    evidence = (
-        f"{why}: {len(names)} levels" if why else f"text with {len(names)} levels in {values.present} rows"
-    )
+    spelled, counts, spellings = levels
+    many = f"{len(spelled)} levels"
+    evidence = f"{why}: {many}" if why else f"text with {many} in {values.present} rows"
     if spellings:
         evidence += f"; {spellings} other spellings of them in case or blanks"
     elif not ignore_case:
         evidence += "; upper and lower case tell them apart"
-    if len(names) > MOST_LEVELS:
-        names = [name for name, count in zip(names, counts, strict=True) if count > 1]
-        evidence += f"; the {len(counts) - len(names)} of a single row count as unseen"
-    return Category(values.name, tuple(names), values.missing, ignore_case, evidence)
+    if len(spelled) > MOST_LEVELS:
+        spelled = [text for text, count in zip(spelled, counts, strict=True) if count > 1]
+        evidence += f"; the {len(counts) - len(spelled)} of a single row count as unseen"
+    return Category(values.name, tuple(spelled), values.missing, ignore_case, evidence)

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from jdl.data import clock, dates, judge_levels, numerals, truth
-from jdl.data.columns import Column, Date, Dropped, Number
+from jdl.data.columns import Column, Date, Dropped, Format, Number
 from jdl.data.distinct import FEW_ROWS, SAMPLE, Texts, gather
 from jdl.data.fitted import fitted
 from jdl.data.judge_levels import digits, key
@@ -42,13 +42,29 @@ def number(values: Texts) -> Number | Dropped | None:
         if again is None or again == form:
             break
         form, read = again, numerals.parse(values.texts, again)
+    form, read, marked = _with_marks(values, form, read)
     strays = _strays(values, read)
     if strays is None:
         return None
-    evidence = numerals.described(form)
+    evidence = numerals.described(form) + marked
     if numerals.ambiguous(values.sample.filter(values.sample.str.contains(",", literal=True)), form):
         evidence += " (ambiguous: the comma could be a decimal one)"
     return _numbered(values, read, strays, Number(values.name, "number", format=form, evidence=evidence))
+
+
+def _with_marks(values: Texts, form: Format, read: pl.Series) -> tuple[Format, pl.Series, str]:
+    """Read numbers beside their marks, too, where at most half the rows have one and ten values have none."""
+    if not read.null_count():
+        return form, read, ""
+    beside = numerals.parse(values.texts, replace(form, marked=True))
+    marked = read.is_null() & beside.is_not_null()
+    rows = int(values.counts.filter(marked).sum() or 0)
+    if not rows or 2 * rows > values.present or read.count() < FEW_ROWS // 2:
+        return form, read, ""
+    texts = values.texts.filter(marked)
+    some = ", ".join(map(repr, texts.head(3))) + (", …" if len(texts) > 3 else "")
+    told = f"; in {rows} of {values.present} rows beside a mark, as in {some}"
+    return replace(form, marked=True), beside, told
 
 
 def _constant(values: Texts) -> Dropped | None:
@@ -61,13 +77,20 @@ def _constant(values: Texts) -> Dropped | None:
 
 
 def _boolean(values: Texts) -> Number | Dropped | None:
-    spelled = truth.find(values.texts.to_list()) if len(values.texts) <= 20 else None
+    if len(values.texts) > 20:
+        return None
+    nulls = [text for text in values.texts if looks_null(text)]
+    there = values.texts.filter(~values.texts.is_in(nulls))
+    spelled = truth.find(there.to_list())
     if spelled is None:
         return None
     read = truth.parse(values.texts, *spelled).cast(pl.Float64)
-    evidence = f"text with two meanings: {', '.join(sorted(repr(text) for text in values.texts))}"
+    strays = dict(zip(*(part.filter(read.is_null()) for part in (values.texts, values.counts)), strict=True))
+    if 10 * sum(strays.values()) > values.present:  # a level of its own
+        return None
+    evidence = f"text with two meanings: {', '.join(sorted(map(repr, there)))}"
     part = Number(values.name, "boolean", true=spelled[0], false=spelled[1], evidence=evidence)
-    return _numbered(values, read, {}, part)
+    return _numbered(values, read, strays, part)
 
 
 def _date(values: Texts) -> Date | None:
@@ -102,8 +125,8 @@ def _date(values: Texts) -> Date | None:
 
 
 def _compact_date(values: Texts) -> Date | None:
-    """Find days such as 20240131, before they are taken for numbers."""
-    return _date(values) if values.sample.str.contains(r"^(?:19|20)\d{6}\b").all() else None
+    """Find days such as 20240131 and moments such as 20240131103000, before they are taken for numbers."""
+    return _date(values) if values.sample.str.contains(r"^(?:19|20)\d{6}(?:\d{6})?\b").all() else None
 
 
 def _in_order(moments: pl.Series) -> bool:
@@ -132,7 +155,7 @@ def _strays(
     """Give the texts that could not be read and their rows, None where they are too many for missing values.
 
     Half the rows may hold texts that say so; a tenth those that are ``shaped`` right, as impossible days are;
-    a twentieth up to five other words.
+    a twentieth up to five other words, a fifth a single one, where other values are many.
     """
     unread = read.is_null()
     texts, counts = values.texts.filter(unread), values.counts.filter(unread)
@@ -143,7 +166,10 @@ def _strays(
         return dict(zip(texts, counts, strict=True))
     if 10 * rows <= values.present and all(looks_null(text) or shaped(text) for text in texts):
         return dict(zip(texts, counts, strict=True))
-    few = len(texts) <= 5 and 20 * rows <= values.present and len(read) - len(texts) > FEW_ROWS
+    many = len(read) - len(texts) > FEW_ROWS
+    few = many and len(texts) <= 5 and 20 * rows <= values.present
+    one = len(texts) == 1 and len(texts[0]) > 1 and texts[0].isalpha()
+    few |= many and one and 5 * rows <= values.present
     return dict(zip(texts, counts, strict=True)) if few else None
 
 
