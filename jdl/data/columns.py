@@ -83,10 +83,11 @@ class Date:
     """A column of dates or date-times, read as the day since 1970-01-01 and the second of that day.
 
     Text is read by ``format``: the codes of ``strptime`` (%Y %y %m %d %B %A %H %I %M %S %p %z, where %B and
-    %A also read short names, and %S fractions), or ISO 8601 in any of its usual lengths where it is "". With
-    a time zone it is UTC. Two-digit years are 1970 to 2069. Months are read in English, German, French,
-    Spanish and Italian. Whole numbers are read by ``%Y%m%d`` and ``%Y%m%d%H%M%S``, and since 1970 as seconds
-    (``%s``), milliseconds (``%s%3f``) or microseconds (``%s%6f``). ``nulls`` as in ``Number``.
+    %A also read short names, and %S fractions), or ISO 8601 in any of its usual lengths where it is "", and
+    with ``iso`` besides. With a time zone it is UTC. Two-digit years are 1970 to 2069. Months are read in
+    English, German, French, Spanish and Italian. Whole numbers are read by ``%Y%m%d`` and ``%Y%m%d%H%M%S``,
+    and since 1970 as seconds (``%s``), milliseconds (``%s%3f``) or microseconds (``%s%6f``). ``nulls`` as in
+    ``Number``.
     """
 
     name: str
@@ -94,6 +95,7 @@ class Date:
     format: str = ""
     missing: int = 0
     nulls: tuple[str, ...] = ()
+    iso: bool = False
     low: str | None = field(default=None, compare=False)
     high: str | None = field(default=None, compare=False)
     evidence: str = field(default="", compare=False)

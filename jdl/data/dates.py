@@ -26,6 +26,8 @@ _TOKEN = re.compile(
 )
 
 
+_ISO = "%Y-#-#"
+
 MOMENT = "%Y%m%d%H%M%S"
 """Date-times in fourteen digits."""
 
@@ -44,13 +46,16 @@ class Found(NamedTuple):
 
     format: str
     kind: DateKind
+    iso: bool = False
 
 
-def parse(text: pl.Series, format: str) -> pl.Series:
+def parse(text: pl.Series, format: str, iso: bool = False) -> pl.Series:
     """Read text as date-times without a zone (what has one is written in UTC); null where it does not fit.
 
-    >>> parse(pl.Series(["31.12.2024", "soon"]), "%d.%m.%Y").to_list()
-    [datetime.datetime(2024, 12, 31, 0, 0), None]
+    With ``iso`` days and date-times in ISO 8601 are read besides.
+
+    >>> parse(pl.Series(["31.12.2024", "2024-12-30", "soon"]), "%d.%m.%Y", True).to_list()
+    [datetime.datetime(2024, 12, 31, 0, 0), datetime.datetime(2024, 12, 30, 0, 0), None]
     >>> parse(pl.Series(["2024-12-31", "2024-12-31T23:30:00+01:00"]), "").to_list()
     [datetime.datetime(2024, 12, 31, 0, 0), datetime.datetime(2024, 12, 31, 22, 30)]
     """
@@ -58,7 +63,13 @@ def parse(text: pl.Series, format: str) -> pl.Series:
         text = text.str.replace(r"\.0+$", "")  # as files write whole numbers with gaps
     if format in EPOCHS:
         return _since(text, EPOCHS[format])
-    return _iso(text) if not format else _strictly(text, format)
+    if not format:
+        return _iso(text)
+    moments = _strictly(text, format)
+    left = (moments.is_null() & text.is_not_null()).arg_true()
+    if not (iso and len(left)):
+        return moments
+    return moments.scatter(left, _iso(text.gather(left)))
 
 
 def find(sample: pl.Series) -> list[Found]:
@@ -72,13 +83,21 @@ def find(sample: pl.Series) -> list[Found]:
         days[day] += count
         times[time] += count
     day, count = days.most_common(1)[0]
+    others = [other for other, rows in days.most_common(2) if other != _ISO and 20 * rows >= len(sample)]
+    iso = day == _ISO and bool(others) and any(_orders(others[0]))
+    if iso:  # two ways of writing: the other is to be told
+        day, count = others[0], count + days[others[0]]
+        times = Counter({time: rows for (date, time), rows in shapes.items() if date == day})
+    elif day != _ISO and 20 * days[_ISO] >= len(sample):
+        iso, count = True, count + days[_ISO]
     if 2 * count < len(sample):
         return []
     kind: DateKind = "datetime" if any(times) else "date"
-    if day == "%Y-#-#" and not any("%p" in time for time in times):
+    if day == _ISO and not any("%p" in time for time in times):
         return [Found("", kind)]
     time = times.most_common(1)[0][0]
-    return [Found(f"{date}{time}", "datetime" if time else "date") for date in _orders(day)]
+    timed = bool(time) or (iso and any(time for date, time in shapes if date == _ISO))
+    return [Found(f"{date}{time}", "datetime" if timed else "date", iso) for date in _orders(day)]
 
 
 def find_epoch(low: float, high: float) -> str | None:

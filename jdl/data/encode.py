@@ -91,7 +91,7 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
         dtype = column.dtype
     if dtype == pl.String:
         column = without(column, date.nulls)
-        moments = by_distinct(column, lambda text: dates.parse(text, date.format))
+        moments = by_distinct(column, lambda text: dates.parse(text, date.format, date.iso))
         require_read(column, moments, _needs(date))
     elif dtype == pl.Null or dtype in (pl.Date, pl.Datetime):
         moments = column
@@ -179,7 +179,7 @@ def _needs(part: Number | Date) -> str:
         if part.format in dates.EPOCHS:
             return f"{moment} as {dates.EPOCH_UNITS[part.format]} since 1970"
         if part.format:
-            return f"{moment} written as {part.format}"
+            return f"{moment} written as {part.format}{' or in ISO 8601' * part.iso}"
         return f"{moment} such as 2024-12-31" + " 23:59:59" * (part.kind == "datetime")
     if part.kind == "boolean":
         return f"{' or '.join((*part.true[:1], *part.false[:1]))}" if part.true else "true or false"

@@ -22,9 +22,10 @@ def infer_schema(
     """Judge what each column is, and what predicting ``target`` means.
 
     * **Columns.** Numbers, booleans, times and durations become numbers, also where they are written as text
-      (``1'234,5``, ``(432)``, ``12%``, ``yes``); dates and date-times, in any usual way of writing, dates;
-      texts that recur categories, their levels in alphabetical order; texts of several words that mostly
-      differ texts. The way in which text is read is decided once for a column and kept in the schema.
+      (``1'234,5``, ``(432)``, ``12%``, ``<0.01``, ``yes``); dates and date-times, in any usual way of writing
+      and as seconds since 1970 where the name says so, dates; texts that recur categories, their levels in
+      alphabetical order; texts of several words that mostly differ texts. The way in which text is read is
+      decided once for a column and kept in the schema.
     * **Left out**, with the reason: columns that are constant, all missing, an identifier (the count of the
       rows, UUIDs, e-mail addresses, keys that nearly all differ), equal to another column or to the target,
       or of a nested type.

@@ -97,7 +97,7 @@ def _date(values: Texts) -> Date | None:
     ways = dates.find(values.sample)
     if not ways:
         return None
-    read = [dates.parse(values.texts, way.format) for way in ways]
+    read = [dates.parse(values.texts, way.format, way.iso) for way in ways]
     counts = [part.count() for part in read]
     best = max(range(len(ways)), key=counts.__getitem__)
     equal = [i for i in range(len(ways)) if counts[i] == counts[best]]
@@ -116,10 +116,11 @@ def _date(values: Texts) -> Date | None:
     kept = moments.drop_nulls()
     timed = way.kind == "datetime" and bool((kept != kept.dt.truncate("1d")).any())
     written = f"written as {way.format}" if way.format else "in ISO 8601"
+    written += " or in ISO 8601" * way.iso
     low, high = (str(moment.date()) for moment in (kept.min(), kept.max()))  # type: ignore[union-attr]
     return Date(
         values.name, "datetime" if timed else "date", way.format, values.missing + sum(strays.values()),
-        tuple(strays), low, high,
+        tuple(strays), way.iso, low, high,
         f"text read as {'date-times' if timed else 'dates'} {written}{note}{_told(strays)}",
     )  # fmt: skip
 

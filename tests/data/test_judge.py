@@ -163,6 +163,16 @@ def test_time_zones_are_written_in_utc() -> None:
     assert days.tolist() == [[first + 1, 5400], [first, 32400], [first, 36000], [first, 0]]
 
 
+def test_iso_days_beside_others() -> None:
+    texts = ["2024-01-31", "2024-02-29", "31.01.2024", "1.2.2024"]
+    found = judged(texts)
+    assert (found.format, found.iso, found.missing) == ("%d.%m.%Y", True, 0)
+    assert found.evidence == "text read as dates written as %d.%m.%Y or in ISO 8601"
+    assert encoded(texts, texts, "dates")[:, 0].tolist() == [19753, 19782, 19753, 19754]
+    few = judge(pl.Series([f"2024-01-{1 + i % 28:02}" for i in range(99)] + ["3/4/2024"]))
+    assert (few.format, few.nulls) == ("", ("3/4/2024",))
+
+
 def test_days_in_order_tell_the_month() -> None:
     days = [dt.date(2024, month, day) for month in range(1, 13) for day in range(1, 13)]
     found = judge(pl.Series("x", [f"{day:%d/%m/%Y}" for day in days]))
