@@ -9,7 +9,7 @@ from jdl.models.levels import levels
 from jdl.models.mlp import body
 from jdl.models.mlp import defaults as of_mlp
 from jdl.models.row import Row, vector
-from jdl.models.task import Hyper, assembled, cosine_adamw, task
+from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
 
@@ -60,14 +60,18 @@ def mlp_plr(
 def defaults(rows: int, schema: "Schema") -> Hyper:
     """Give the hyper-parameters for a table of ``rows`` training rows.
 
-    Those of ``mlp``; small tables get no waves so short that they only tell row from row.
+    Classes are told by values of few distinct numbers, which short waves pick out; small tables get none so
+    short that they only tell row from row. A quantity varies smoothly, and takes longer waves and more steps.
     """
-    highest = min(max(rows / 1000, 1.0), 30.0)
-    return of_mlp(rows, schema) | {"embedding": 8, "frequencies": 32, "lowest": 0.05, "highest": highest}
+    waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05}
+    if schema.task == "regression":
+        hyper = of_mlp(rows, schema) | course(rows, 6000) | {"dropout": 0.1, "learning_rate": 3e-3}
+        return hyper | waves | {"highest": 3.0 if rows >= 3000 else 1.0}
+    return of_mlp(rows, schema) | waves | {"highest": min(max(rows / 1000, 1.0), 30.0)}
 
 
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
-    """Make the recipe of an ``mlp_plr``: AdamW, the learning rate falling to 0."""
+    """Make the recipe of an ``mlp_plr``: numbers by rank; AdamW, the learning rate falling to 0."""
     about = task(schema)
     net = mlp_plr(
         about.outputs,
@@ -76,4 +80,5 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
         dropout=hyper["dropout"],
         **{name: hyper[name] for name in WAVES},
     )
-    return assembled(about, net, features.table(schema), cosine_adamw(hyper), hyper)
+    prepare = features.table(schema, numbers=ranked())
+    return assembled(about, net, prepare, cosine_adamw(hyper), hyper)

@@ -158,7 +158,7 @@ def test_resumed_run_is_bit_identical(tmp_path):
 
 
 def test_keeps_the_last_and_the_best(tmp_path):
-    losses = [5.0, 3.0, float("nan"), 1.0, 4.0, 2.0, 1.0]
+    losses = [5.0, 1.0, float("nan"), 1.0, 4.0, 2.0, 1.5]  # of equal ones the later
     with checkpoint.writer(tmp_path, keep=2) as write:
         for step, value in enumerate(losses):
             write(step, step, {"loss": value})
