@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +25,7 @@ from jdl.train.objective import (
     merge_across,
     merge_metrics,
 )
-from jdl.train.prepared import on_host, settled
+from jdl.train.prepared import for_loop
 from jdl.train.recipe import Recipe, RecipeError, Run, check_count, check_key, check_recipe
 from jdl.train.step import step
 from jdl.train.stream import Chunk, Given, InMemory, chunks, read_ahead
@@ -104,7 +103,7 @@ def loop(
         check_values(recipe, valid, "valid")
     if isinstance(batches, Mapping):
         check_values(recipe, dict(batches))
-    recipe, stats, batches, valid = _prepared(recipe, key, batches, valid, stats)
+    recipe, stats, batches, valid = for_loop(recipe, key, batches, valid, stats)
     source, rows = _open(recipe, key, batches)
     carry = _start(recipe, valid is not None)(key, rows, stats)
     history: list[Row] = []
@@ -167,27 +166,6 @@ def _train(
         if chunk.ends_epoch and bool(stopped(recipe, carry.progress)):
             break
     return carry
-
-
-def _prepared(recipe: Recipe, key: Any, batches: Any, valid: Data | None, stats: Any) -> tuple:
-    """Prepare the rows of data sets in memory; those of other batches are prepared at every step."""
-    if recipe.prepare is None:
-        return recipe, stats, batches, valid
-    if isinstance(batches, Mapping):
-        return _settled(recipe), *on_host(recipe, key, dict(batches), valid, stats)
-    if stats is None:
-        raise RecipeError("loop: Recipe.prepare needs all rows to be fitted on; give loop its stats=…")
-    return _preparing(recipe), stats, batches, valid
-
-
-_settled = lru_cache(CACHED)(settled)  # the same recipe each time, whose programs are then found again
-
-
-@lru_cache(CACHED)
-def _preparing(recipe: Recipe) -> Recipe:
-    """Give the recipe whose every step prepares its batch."""
-    assert recipe.prepare is not None
-    return replace(recipe, prepare=recipe.prepare._replace(each_step=True))
 
 
 def _open(recipe: Recipe, key: Any, batches: Any) -> tuple[InMemory | Given, Data]:

@@ -1,8 +1,8 @@
 """Preparation inside a run: fitted on its training rows, then applied to every row once, where it can be."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -12,9 +12,10 @@ import numpy as np
 from jdl.features.prepare import inner_folds
 from jdl.nn.layer import batch_size, fold
 from jdl.train.objective import example_weight
-from jdl.train.recipe import Recipe
+from jdl.train.recipe import Recipe, RecipeError
 
 CHUNK = 4096  # rows prepared at once
+CACHED = 8  # recipes of loops that are kept, as one that is resumed at once needs its programs again
 ON_DEVICE = 2**18  # rows brought to the device at once, where they do not all have to be there
 
 Data = dict[str, Any]
@@ -39,11 +40,35 @@ def on_host(
     return stats, whole(data), None if valid is None else whole(valid)
 
 
+def for_loop(recipe: Recipe, key: Any, batches: Any, valid: Data | None, stats: Any) -> tuple:
+    """Give ``(recipe, stats, batches, valid)`` as the host's loop takes them.
+
+    The rows of data sets in memory are prepared here; those of other batches at every step.
+    """
+    if recipe.prepare is None:
+        return recipe, stats, batches, valid
+    if isinstance(batches, Mapping):
+        return _settled(recipe), *on_host(recipe, key, dict(batches), valid, stats)
+    if stats is None:
+        raise RecipeError("loop: Recipe.prepare needs all rows to be fitted on; give loop its stats=…")
+    return _preparing(recipe), stats, batches, valid
+
+
 def settled(recipe: Recipe) -> Recipe:
     """Give the recipe of the steps: without a preparation where rows are prepared once, before the first."""
     if recipe.prepare is None or recipe.prepare.each_step:
         return recipe
     return replace(recipe, prepare=None)
+
+
+_settled = lru_cache(CACHED)(settled)  # the same recipe each time, whose programs are then found again
+
+
+@lru_cache(CACHED)
+def _preparing(recipe: Recipe) -> Recipe:
+    """Give the recipe whose every step prepares its batch."""
+    assert recipe.prepare is not None
+    return replace(recipe, prepare=recipe.prepare._replace(each_step=True))
 
 
 def fitted(recipe: Recipe, key: Any, data: Data) -> Any:
