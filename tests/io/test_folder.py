@@ -19,7 +19,7 @@ from jdl.data import infer_schema
 from jdl.io import Model, ModelError, files, load, save
 from jdl.io.save import named_arrays
 
-MEAN = "stats/numbers/0/center"
+STATS = "stats/numbers/0/middle"
 NAMES = ["metrics.jsonl", "model.json", "weights.safetensors"]
 
 
@@ -229,9 +229,9 @@ def test_arrays_that_do_not_fit(folder: Path, classifier: Model) -> None:
         load(folder)
     reseal(folder, hyper=dict(classifier.hyper))
     for changed, message in (
-        ({name: value for name, value in arrays.items() if name != MEAN}, f"lacks {MEAN!r}"),
+        ({name: value for name, value in arrays.items() if name != STATS}, f"lacks {STATS!r}"),
         (arrays | {"params/extra": np.zeros(1)}, "has 'params/extra', which the network lacks"),
-        (arrays | {MEAN: arrays[MEAN].astype(np.float16)}, f"{MEAN!r} is float16"),
+        (arrays | {STATS: arrays[STATS].astype(np.float16)}, f"{STATS!r} is float16"),
     ):
         (folder / files.WEIGHTS).write_bytes(safetensors.save(changed))
         reseal(folder)
