@@ -9,7 +9,7 @@ import numpy as np
 from jdl import features, losses, nn, optim
 from jdl.models.few_levels import robust_levels
 from jdl.models.start import start_from_rows
-from jdl.models.task import assembled, task
+from jdl.models.task import assembled, steps_of, task
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
 
@@ -148,7 +148,7 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
 
 def network(outputs: int, cardinalities: tuple[int, ...], hyper: dict[str, Any]) -> tuple[Layer, int]:
     """Give the network of the hyper-parameters, and the steps of its training."""
-    steps = hyper["epochs"] * -(-hyper["rows"] // hyper["batch_size"])
+    steps = steps_of(hyper)
     own = {name: hyper[name] for name in NETWORK}
     net = realmlp(outputs, tuple(hyper["widths"]), cardinalities=cardinalities, steps=steps, **own)
     return net, steps

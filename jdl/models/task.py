@@ -88,8 +88,13 @@ def course(rows: int, steps: int, smallest: int = 32, largest: int = 1024) -> Hy
     return {"batch_size": batch, "epochs": min(max(round(steps * batch / rows), FEWEST), MOST), "rows": rows}
 
 
+def steps_of(hyper: Hyper) -> int:
+    """Count the steps of training."""
+    return hyper["epochs"] * -(-hyper["rows"] // hyper["batch_size"])
+
+
 def cosine_adamw(hyper: Hyper, decay: dict[str, float] | None = None) -> Any:
     """AdamW, its learning rate warmed up over a tenth of the steps, then falling on a cosine to 0."""
-    steps = hyper["epochs"] * -(-hyper["rows"] // hyper["batch_size"])
+    steps = steps_of(hyper)
     rate = optim.warmup_cosine(hyper["learning_rate"], max(steps // 10, 1), steps)
     return optim.adamw(rate, weight_decay=hyper["weight_decay"], decay=decay or {"*/b": 0.0})
