@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 from jdl import _devices
 
 if TYPE_CHECKING:
-    from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, train, tree
+    from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, sweeps, train, tree
     from jdl.io import Model
+    from jdl.sweeps import Runs, sweep
     from jdl.train import Recipe, TrainState
     from jdl.train.fit import fit
     from jdl.train.loop import loop
@@ -16,20 +17,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    "data", "datasets", "features", "io", "losses", "metrics", "models", "nn", "optim", "train", "tree",
+    "data", "datasets", "features", "io", "losses", "metrics", "models", "nn", "optim", "sweeps",
+    "train", "tree",
 )  # fmt: skip
 _NAMES = {
     "Model": "jdl.io",
     "Recipe": "jdl.train",
+    "Runs": "jdl.sweeps",
     "TrainState": "jdl.train",
     "fit": "jdl.train",
     "loop": "jdl.train",
     "run": "jdl.train",
+    "sweep": "jdl.sweeps",
 }
 
 __all__ = [
-    "Model", "Recipe", "TrainState", "data", "datasets", "features", "fit", "io", "loop", "losses", "metrics",
-    "models", "nn", "optim", "run", "train", "tree",
+    "Model", "Recipe", "Runs", "TrainState", "data", "datasets", "features", "fit", "io", "loop", "losses",
+    "metrics", "models", "nn", "optim", "run", "sweep", "sweeps", "train", "tree",
 ]  # fmt: skip
 
 

@@ -43,12 +43,12 @@ def sum_of_losses(
     recipe: Recipe, stats: Any, class_weight: Any, across: tuple[str, ...] = ()
 ) -> Callable[..., Any]:
     """Make the objective as a sum, which parts of a batch, on several devices too, add up to."""
-    scored = batched(_scored(recipe, stats), across=across)
+    one = batched(scored(recipe, stats), across=across)
 
     def evaluate(params: Any, state: Any, batch: Batch, key: Any = None) -> Any:
         weight = example_weight(batch)
         rows = [batch[name] for name in rows_of(batch)]
-        (losses, outputs), state = scored(params, state, *rows, key=key, weight=weight)
+        (losses, outputs), state = one(params, state, *rows, key=key, weight=weight)
         if weight is None:
             weight = jnp.ones(losses.shape[0])
         factor = weight if class_weight is None else weight * _by_class(class_weight, batch["y"])
@@ -150,7 +150,8 @@ def network(recipe: Recipe, stats: Any = None) -> Layer:
     return Layer(forward, name="prepared", parts=net.parts, inputs=net.inputs)
 
 
-def _scored(recipe: Recipe, stats: Any) -> Layer:
+def scored(recipe: Recipe, stats: Any) -> Layer:
+    """Give the layer of an example and its target: ``(loss, what is predicted)``."""
     net, predict = network(recipe, stats), recipe.predict
 
     def forward(my: Scope, x: Any, y: Any, *fold: Any) -> Any:

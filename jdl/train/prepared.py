@@ -84,7 +84,7 @@ def applied(recipe: Recipe, stats: Any, data: Data) -> Data:
         return data
     apply = partial(recipe.prepare.apply, stats)
     given = (data["x"], data["fold"]) if "fold" in data else (data["x"],)
-    features = _in_chunks(jax.vmap(apply), given, batch_size(data["y"]))
+    features = in_chunks(jax.vmap(apply), given, batch_size(data["y"]))
     return {name: values for name, values in data.items() if name != "fold"} | {"x": features}
 
 
@@ -95,7 +95,7 @@ def with_folds(recipe: Recipe, key: Any, data: Data) -> Data:
     return data | {"fold": inner_folds(fold(key, "prepare"), batch_size(data["y"]), recipe.prepare.folds)}
 
 
-def _in_chunks(apply: Callable[..., Any], given: tuple, rows: int) -> Any:
+def in_chunks(apply: Callable[..., Any], given: tuple, rows: int) -> Any:
     """Apply to ``CHUNK`` rows at a time, on the device; ``jax.lax.map`` fails at columns of no width."""
     chunks = -(-rows // CHUNK)
     size = -(-rows // chunks)

@@ -8,13 +8,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jdl.nn.layer import batch_size
 from jdl.train import place
 from jdl.train.check import check_values
 from jdl.train.failure import TrainingError, check_steps, explain_failure
 from jdl.train.fit import Data, Progress, batch_at, begin, epochs, finish, stopped
+from jdl.train.hyper import identified, parted
 from jdl.train.prepared import prepare, settled
 from jdl.train.recipe import Recipe, RecipeError, Run, batch_sizes, check_key, check_recipe
 
@@ -39,7 +39,7 @@ class Program:
     ) -> Run:
         """Train; ``report`` is called after every dispatch, of its last epoch."""
         recipe = self.recipe(dict(hyper))  # of numbers: to read its settings, and to explain a failure
-        given = _split(hyper)[1], key, data, valid
+        given = parted(hyper)[1], key, data, valid
         begun = self.begin(*place.on_one("where a run begins").replicate(given))
         traced, (progress, *rows_of) = self.placement.replicate((given[0], begun))
         parts = []
@@ -118,10 +118,10 @@ def compiled(
     reported: bool = False,
 ) -> Program:
     """Give the compiled program of a run, from the cache where it is there."""
-    fixed, traced = _split(hyper)
+    fixed, traced = parted(hyper)
     leaves, tree = jax.tree.flatten((traced, key, data, valid))
     shapes = tuple((jnp.shape(leaf), jnp.result_type(leaf).name) for leaf in leaves)
-    identity = (recipe, _identity(fixed), shapes, tree, devices, reported)
+    identity = (recipe, identified(fixed), shapes, tree, devices, reported)
     if identity not in _programs:
         _programs[identity] = _compile(recipe, fixed, traced, key, data, valid, devices, reported)
         while len(_programs) > CACHED:
@@ -168,26 +168,3 @@ def _failure(recipe: Recipe, progress: Progress, data: Data) -> TrainingError:
     batch = batch_at(recipe, train.key, data, epoch, i)
     at = f"epoch {epoch}, batch {i}"
     return explain_failure(recipe, train, batch, progress.stats, progress.class_weight, at)
-
-
-def _identity(fixed: dict[str, Any]) -> tuple:
-    """Give what tells fixed hyper-parameters apart: True is not 1."""
-    for name, value in fixed.items():
-        try:
-            hash(value)
-        except TypeError:
-            raise RecipeError(
-                f"hyper[{name!r}]: found a {type(value).__name__}, needs a float or an array (traced), "
-                "or what can be hashed (fixed), such as a tuple"
-            ) from None
-    return tuple((name, type(fixed[name]), fixed[name]) for name in sorted(fixed))
-
-
-def _split(hyper: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Part hyper-parameters into those fixed in the program and those traced: floats and arrays."""
-    traced = {
-        name: value
-        for name, value in hyper.items()
-        if isinstance(value, float | np.ndarray | np.floating | jax.Array)
-    }
-    return {name: value for name, value in hyper.items() if name not in traced}, traced

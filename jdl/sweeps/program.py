@@ -1,0 +1,169 @@
+"""A group's members as one compiled program: mapped on each device, and shared among the devices."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jdl.sweeps.groups import Member
+from jdl.sweeps.member import Parts, Trained, trained
+from jdl.train.fit import Data
+from jdl.train.hyper import identified
+from jdl.train.recipe import Recipe
+
+AXIS = "member"
+EACH, SAME = PartitionSpec(AXIS), PartitionSpec()
+CACHED = 32  # compiled programs kept
+
+
+class Layout(NamedTuple):
+    """How many members go through a program at once.
+
+    Each of ``devices`` trains up to ``depth`` times ``width`` members in a call, ``width`` of them at once
+    by ``vmap`` and one after the other.
+    """
+
+    devices: int
+    width: int
+    depth: int
+
+    @property
+    def members(self) -> int:
+        """How many members a call trains at most."""
+        return self.devices * self.width * self.depth
+
+
+class Shared(NamedTuple):
+    """What all members of a group read."""
+
+    last: Any  # epochs to train
+    key: Any
+    data: Data
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled program: ``program(members, shared, count)``, and what it takes."""
+
+    layout: Layout
+    call: Callable[..., Any]
+    seconds: float  # to compile
+    bytes: int  # on all devices, while it runs, without what the members share
+
+    def __call__(self, members: Member, shared: Shared) -> Any:
+        """Train members, of which no more are given than the layout has places."""
+        devices, width, depth = self.layout
+        number = len(members.place)
+        count = -(-number // (devices * width))
+        place = np.arange(devices * depth * width).reshape(devices, depth * width)
+        used = place[:, : count * width]  # by each device; what lies in its other places is not looked at
+        order = np.zeros(place.size, int)
+        order[used.ravel()] = np.minimum(np.arange(used.size), number - 1)
+        given = jax.tree.map(lambda leaf: leaf[order], members)
+        found = self.call(placed(np.int32(count), devices), placed(given, devices, EACH), shared)
+        return jax.tree.map(lambda leaf: np.asarray(leaf)[used.ravel()[:number]], jax.device_get(found))
+
+
+def mesh(devices: int) -> Mesh:
+    """The first devices of this process, along the members' axis."""
+    return Mesh(jax.local_devices()[:devices], (AXIS,))
+
+
+def placed(values: Any, devices: int, spec: PartitionSpec = SAME) -> Any:
+    """Put arrays on the devices: by default the same ones on each."""
+    return jax.device_put(values, NamedSharding(mesh(devices), spec))
+
+
+def member_key(root: Any, ids: Any) -> Any:
+    """The key of a member: of its configuration, fold and seed, and of nothing else."""
+    for i in range(3):
+        root = jax.random.fold_in(root, ids[i])
+    return root
+
+
+def spread(one: Callable[..., Any], layout: Layout) -> Callable[..., Any]:
+    """Make ``f(count, members, shared)``, ``one(member, shared)`` of the first ``count`` rounds a device."""
+
+    def on_device(count: Any, members: Any, shared: Any) -> Any:
+        width = layout.width
+
+        def at(i: Any) -> Any:
+            if width == 1:
+                member = jax.tree.map(lambda leaf: leaf[i], members)
+                return jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], one(member, shared))
+            some = jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, i * width, width), members)
+            return jax.vmap(lambda member: one(member, shared))(some)
+
+        def body(i: Any, found: Any) -> Any:
+            put = lambda all, some: jax.lax.dynamic_update_slice_in_dim(all, some, i * width, 0)
+            return jax.tree.map(put, found, at(i))
+
+        shapes = jax.eval_shape(at, jnp.int32(0))
+        empty = lambda leaf: jnp.zeros((width * layout.depth, *leaf.shape[1:]), leaf.dtype)
+        return jax.lax.fori_loop(0, count, body, jax.tree.map(empty, shapes))
+
+    if layout.devices == 1:
+        return on_device
+    specs = (SAME, EACH, SAME)
+    return jax.shard_map(
+        on_device, mesh=mesh(layout.devices), in_specs=specs, out_specs=EACH, check_vma=False
+    )
+
+
+def whole_run(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable[[Member, Shared], Trained]:
+    """Make the function that trains a member from its start to its end."""
+
+    def one(member: Member, shared: Shared) -> Trained:
+        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
+        made = recipe(fixed | member.traced)
+        return trained(made, member_key(shared.key, member.ids), shared.data, parts, shared.last)
+
+    return one
+
+
+_programs: OrderedDict[Any, Program] = OrderedDict()
+
+
+def compiled(
+    make: Callable[[Callable, dict], Callable],
+    recipe: Callable[[dict], Recipe],
+    fixed: dict[str, Any],
+    layout: Layout,
+    members: Any,
+    shared: Shared,
+) -> Program:
+    """Give the compiled program ``make(recipe, fixed)``, from the cache where it is there."""
+    shapes = _shapes(members, 1), _shapes(shared, 0), jax.tree.structure((members, shared))
+    identity = (make, recipe, identified(fixed), layout, shapes)
+    if identity not in _programs:
+        _programs[identity] = _compile(make(recipe, fixed), layout, members, shared)
+        while len(_programs) > CACHED:
+            _programs.popitem(last=False)
+    _programs.move_to_end(identity)
+    return _programs[identity]
+
+
+def _shapes(values: Any, skip: int) -> tuple:
+    leaves = jax.tree.leaves(values)
+    return tuple((np.shape(leaf)[skip:], jnp.result_type(leaf).name) for leaf in leaves)
+
+
+def _compile(one: Callable, layout: Layout, members: Any, shared: Shared) -> Program:
+    began = time.perf_counter()
+    each = NamedSharding(mesh(layout.devices), EACH)
+    given = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct((layout.members, *leaf.shape[1:]), leaf.dtype, sharding=each),
+        members,
+    )
+    count = placed(np.int32(0), layout.devices)
+    call = jax.jit(spread(one, layout)).lower(count, given, shared).compile()
+    memory = call.memory_analysis()
+    taken = (memory.temp_size_in_bytes + memory.output_size_in_bytes) * layout.devices
+    return Program(layout, call, time.perf_counter() - began, taken)
