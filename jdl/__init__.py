@@ -8,7 +8,8 @@ from jdl import _devices
 if TYPE_CHECKING:
     from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, sweeps, train, tree
     from jdl.io import Model
-    from jdl.sweeps import Runs, sweep
+    from jdl.sweeps.runs import Runs
+    from jdl.sweeps.sweep import sweep
     from jdl.train import Recipe, TrainState
     from jdl.train.fit import fit
     from jdl.train.loop import loop

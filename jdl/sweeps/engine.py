@@ -68,7 +68,7 @@ def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | No
 def unstacked(found: Any, count: int) -> list[Any]:
     """Cut a tree of arrays along their first axis."""
     leaves, tree = jax.tree.flatten(found)
-    return [tree.unflatten([leaf[i] for leaf in leaves]) for i in range(count)]
+    return [jax.tree.unflatten(tree, [leaf[i] for leaf in leaves]) for i in range(count)]
 
 
 def _without(group: Group, results: dict[int, Trained]) -> Group:

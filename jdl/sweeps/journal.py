@@ -43,7 +43,7 @@ class Journal:
 
     def write(self, numbers: Sequence[int], found: Any) -> None:
         """Keep members, whole or not at all."""
-        leaves = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(found))}
+        leaves: dict[str, Any] = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(found))}
         path = self.folder / f"members-{min(numbers):07d}.npz"
         _write(path, lambda file: np.savez(file, numbers=np.asarray(numbers), **leaves))
 
@@ -57,7 +57,7 @@ class Journal:
             if [leaf.shape for leaf in wanted] != [leaf.shape[1:] for leaf in leaves]:
                 raise RecipeError(f"{path}: holds other members than this sweep's; give another folder")
             for row, number in enumerate(numbers):
-                yield number, tree.unflatten([leaf[row] for leaf in leaves])
+                yield number, jax.tree.unflatten(tree, [leaf[row] for leaf in leaves])
 
 
 def fingerprint(values: Any) -> str:

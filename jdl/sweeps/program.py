@@ -164,6 +164,6 @@ def _compile(one: Callable, layout: Layout, members: Any, shared: Shared) -> Pro
     )
     count = placed(np.int32(0), layout.devices)
     call = jax.jit(spread(one, layout)).lower(count, given, shared).compile()
-    memory = call.memory_analysis()
+    memory: Any = call.memory_analysis()
     taken = (memory.temp_size_in_bytes + memory.output_size_in_bytes) * layout.devices
     return Program(layout, call, time.perf_counter() - began, taken)

@@ -109,7 +109,7 @@ def carried_out(
 
 def product(configs: int, folds: int, seeds: int) -> Members:
     """Number all members, configuration by configuration."""
-    return np.stack(np.indices((configs, folds, seeds)), -1).reshape(-1, 3).astype(np.int32)
+    return np.stack(tuple(np.indices((configs, folds, seeds))), -1).reshape(-1, 3).astype(np.int32)
 
 
 def configurations(space: Any) -> tuple[Config, ...]:
