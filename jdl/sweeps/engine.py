@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jdl.sweeps import schedule
 from jdl.sweeps.groups import Config, Group, Members, grouped
@@ -42,7 +43,7 @@ class Done(NamedTuple):
     programs: int
 
 
-Report = Callable[[int, dict[int, Trained]], Any]
+Report = Callable[[int, int], Any]
 
 
 def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | None, report: Report) -> Done:
@@ -51,18 +52,48 @@ def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | No
     results = {} if journal is None else dict(journal.read(partial(_shape, study, groups)))
     reasons, seconds, programs = [], 0.0, 0
     for group in groups:
-        group = _without(group, results)
+        group = without(group, results)
         if not len(group.numbers) or watch.left <= seconds / max(programs, 1):
             continue
+        began = watch.seconds
         program, shared, reason = _program(study, group, plan)
-        seconds, programs = seconds + program.seconds, programs + 1
+        seconds, programs = seconds + watch.seconds - began, programs + 1
         reasons.append(reason)
-        for numbers, found in _calls(program, group, shared, watch):
+        for chosen, found in calls(program, group.members, shared, watch):
+            numbers = group.numbers[chosen]
             if journal is not None:
                 journal.write(numbers, found)
             results |= dict(zip(numbers.tolist(), unstacked(found, len(numbers)), strict=True))
-            report(len(study.members), results)
+            report(len(results), len(study.members))
     return Done(results, tuple(dict.fromkeys(reasons)), seconds, programs)
+
+
+def calls(program: Program, members: Any, shared: Shared, watch: Watch) -> Iterator[tuple[slice, Any]]:
+    """Call a program as often as it takes; the first call is of one round, to see how long one takes."""
+    number = len(jax.tree.leaves(members)[0])
+    first, rounds, pace = 0, 1, 0.0
+    while first < number:
+        if pace:
+            rounds = int(min(max(CALL, pace) / pace, watch.left / pace, program.layout.depth))
+        if rounds < 1 or watch.left <= 0:
+            return
+        chosen = slice(first, first + rounds * program.layout.devices * program.layout.width)
+        began = time.perf_counter()
+        found = program(jax.tree.map(lambda leaf: leaf[chosen], members), shared)  # noqa: B023
+        pace = (time.perf_counter() - began) / rounds
+        yield chosen, found
+        first = chosen.stop
+
+
+def shared_by(study: Study, group: Group, devices: int, first: int, last: int) -> Shared:
+    """Put what a group's members share on the devices."""
+    return Shared(*placed((np.int32(first), np.int32(last), study.key, study.data, group.parts), devices))
+
+
+def example(study: Study, group: Group) -> Recipe:
+    """Give the recipe of a group's first member, to read its settings."""
+    traced = {name: values[0] for name, values in group.members.traced.items()}
+    return study.recipe(group.fixed | traced)
 
 
 def unstacked(found: Any, count: int) -> list[Any]:
@@ -71,44 +102,31 @@ def unstacked(found: Any, count: int) -> list[Any]:
     return [jax.tree.unflatten(tree, [leaf[i] for leaf in leaves]) for i in range(count)]
 
 
-def _without(group: Group, results: dict[int, Trained]) -> Group:
-    left = np.array([i for i, number in enumerate(group.numbers) if number not in results], int)
-    members = jax.tree.map(lambda leaf: leaf[left], group.members)
-    return group._replace(members=members, numbers=group.numbers[left])
+def without(group: Group, done: Any) -> Group:
+    """Give a group without the members whose numbers are in ``done``."""
+    return only(group, np.array([number not in done for number in group.numbers], bool))
+
+
+def only(group: Group, which: NDArray) -> Group:
+    """Give a group of some of its members."""
+    members = jax.tree.map(lambda leaf: leaf[which], group.members)
+    return group._replace(members=members, numbers=group.numbers[which])
+
+
+def _program(study: Study, group: Group, plan: schedule.Plan) -> tuple[Program, Shared, str]:
+    recipe = example(study, group)
+    last = recipe.epochs if study.last is None else study.last
+
+    def make(layout: Layout) -> tuple[Program, Shared]:
+        shared = shared_by(study, group, layout.devices, 0, last)
+        return compiled(whole_run, study.recipe, group.fixed, layout, group.members, shared), shared
+
+    return schedule.choose(plan, recipe, group, make)
 
 
 def _shape(study: Study, groups: Sequence[Group], number: int) -> Any:
     """Give the shapes of a member's result without training it."""
     group = next(group for group in groups if number in group.numbers)
     member = jax.tree.map(lambda leaf: leaf[0], group.members)
-    shared = Shared(np.int32(1), study.key, study.data, group.parts)
+    shared = Shared(np.int32(0), np.int32(1), study.key, study.data, group.parts)
     return jax.eval_shape(whole_run(study.recipe, group.fixed), member, shared)
-
-
-def _program(study: Study, group: Group, plan: schedule.Plan) -> tuple[Program, Shared, str]:
-    example = study.recipe(group.fixed | {name: values[0] for name, values in group.members.traced.items()})
-    last = example.epochs if study.last is None else study.last
-
-    def make(layout: Layout) -> tuple[Program, Shared]:
-        shared = Shared(*placed((np.int32(last), study.key, study.data, group.parts), layout.devices))
-        program = compiled(whole_run, study.recipe, group.fixed, layout, group.members, shared)
-        return program, shared
-
-    return schedule.choose(plan, example, group, study.data, make)
-
-
-def _calls(program: Program, group: Group, shared: Shared, watch: Watch) -> Iterator[tuple[Any, Trained]]:
-    """Call the program as often as it takes: first for one round, to see how long one takes."""
-    first, rounds, pace = 0, 1, 0.0
-    while first < len(group.numbers):
-        if pace:
-            rounds = int(min(max(CALL, pace) / pace, watch.left / pace, program.layout.depth))
-        if rounds < 1 or watch.left <= 0:
-            return
-        chosen = slice(first, first + rounds * program.layout.devices * program.layout.width)
-        members = jax.tree.map(lambda leaf: leaf[chosen], group.members)  # noqa: B023
-        began = time.perf_counter()
-        found = program(members, shared)
-        pace = (time.perf_counter() - began) / rounds
-        yield group.numbers[chosen], found
-        first = chosen.stop

@@ -1,6 +1,5 @@
 """A group's members as one compiled program: mapped on each device, and shared among the devices."""
 
-import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -42,7 +41,8 @@ class Layout(NamedTuple):
 class Shared(NamedTuple):
     """What all members of a group read."""
 
-    last: Any  # epochs to train
+    first: Any  # epoch to train
+    last: Any  # epoch to train, and one
     key: Any
     data: Data
     parts: Parts
@@ -54,13 +54,12 @@ class Program:
 
     layout: Layout
     call: Callable[..., Any]
-    seconds: float  # to compile
     bytes: int  # on all devices, while it runs, without what the members share
 
-    def __call__(self, members: Member, shared: Shared) -> Any:
+    def __call__(self, members: Any, shared: Shared) -> Any:
         """Train members, of which no more are given than the layout has places."""
         devices, width, depth = self.layout
-        number = len(members.place)
+        number = len(jax.tree.leaves(members)[0])
         count = -(-number // (devices * width))
         place = np.arange(devices * depth * width).reshape(devices, depth * width)
         used = place[:, : count * width]  # by each device; what lies in its other places is not looked at
@@ -151,12 +150,10 @@ def compiled(
 
 
 def _shapes(values: Any, skip: int) -> tuple:
-    leaves = jax.tree.leaves(values)
-    return tuple((np.shape(leaf)[skip:], jnp.result_type(leaf).name) for leaf in leaves)
+    return tuple((leaf.shape[skip:], leaf.dtype.name) for leaf in jax.tree.leaves(values))
 
 
 def _compile(one: Callable, layout: Layout, members: Any, shared: Shared) -> Program:
-    began = time.perf_counter()
     each = NamedSharding(mesh(layout.devices), EACH)
     given = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct((layout.members, *leaf.shape[1:]), leaf.dtype, sharding=each),
@@ -166,4 +163,4 @@ def _compile(one: Callable, layout: Layout, members: Any, shared: Shared) -> Pro
     call = jax.jit(spread(one, layout)).lower(count, given, shared).compile()
     memory: Any = call.memory_analysis()
     taken = (memory.temp_size_in_bytes + memory.output_size_in_bytes) * layout.devices
-    return Program(layout, call, time.perf_counter() - began, taken)
+    return Program(layout, call, taken)

@@ -151,6 +151,11 @@ class Runs:
         ]
         return int(np.median(found)) if found else None
 
+    def epochs(self, config: int) -> int:
+        """Give the epochs that a configuration's members have trained, the most of them."""
+        trained = [t for number, t in self.results.items() if self.members[number, 0] == config]
+        return max((int((~np.isnan(one.run.history["loss"])).sum()) for one in trained), default=0)
+
     def of(self, config: int) -> dict[int, Trained]:
         """Give a configuration's trained members by number.
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from jdl.sweeps.groups import Group
 from jdl.sweeps.program import Layout, Program, Shared
-from jdl.train.fit import Data
 from jdl.train.recipe import Recipe, RecipeError
 
 DEPTH = 64  # rounds in a call at most
@@ -43,12 +42,12 @@ def checked(schedule: Any, devices: Any, memory_limit: Any) -> Plan:
     return Plan(schedule, devices, memory_limit)
 
 
-def choose(plan: Plan, recipe: Recipe, group: Group, data: Data, make: Make) -> tuple[Program, Shared, str]:
+def choose(plan: Plan, recipe: Recipe, group: Group, make: Make) -> tuple[Program, Shared, str]:
     """Give the program of a group in the layout that suits it best, what it reads, and why."""
     members = len(group.numbers)
     devices = min(plan.devices or len(jax.local_devices()), members)
     share = -(-members // devices)
-    width, reason = _width(plan, recipe, group, data, share)
+    width, reason = _width(plan, recipe, group, share)
     limit = free_memory() * PART_OF_MEMORY if plan.memory_limit is None else plan.memory_limit
     while True:
         layout = Layout(devices, width, min(-(-share // width), DEPTH))
@@ -82,7 +81,7 @@ def shared_bytes(shared: Any, devices: int) -> int:
     return devices * sum(np.size(leaf) * leaf.dtype.itemsize for leaf in jax.tree.leaves(shared))
 
 
-def _width(plan: Plan, recipe: Recipe, group: Group, data: Data, share: int) -> tuple[int, str]:
+def _width(plan: Plan, recipe: Recipe, group: Group, share: int) -> tuple[int, str]:
     if plan.schedule == "map":
         return 1, "one member after the other, as asked for"
     if plan.schedule == "vmap":

@@ -96,12 +96,12 @@ def carried_out(
 ) -> Runs:
     """Train a study's members and give what came of it."""
     journal = None if folder is None else Journal(folder, _header(study, seeds))
-    tell = lambda members, results: report and report(len(results), members)
+    tell = report or (lambda trained, members: None)
     with watching(time_budget) as watch:
         done = engine.train(study, plan, watch, journal, tell)
         ended = "" if len(done.results) == len(study.members) else watch.ended
     facts = Facts(watch.seconds, done.compile_seconds, done.programs, done.reasons, ended)
-    results = {number: _trimmed(study, number, found) for number, found in sorted(done.results.items())}
+    results = {number: trimmed(study, number, found) for number, found in sorted(done.results.items())}
     return Runs(
         study.recipe, study.configs, study.folds, seeds, study.members, results, study.key, study.data, facts
     )
@@ -161,7 +161,7 @@ def _header(study: engine.Study, seeds: int) -> dict[str, Any]:
     }
 
 
-def _trimmed(study: engine.Study, number: int, found: Trained) -> Trained:
+def trimmed(study: engine.Study, number: int, found: Trained) -> Trained:
     """Cut off the padding of the rows held out."""
     held: Fold = study.folds[study.members[number, 1]]
     return (

@@ -1,0 +1,262 @@
+"""Successive halving: all configurations begin, and rung by rung the better ones go on."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jdl.sweeps import schedule as schedules
+from jdl.sweeps.engine import Study, calls, example, only, shared_by, unstacked
+from jdl.sweeps.groups import Config, Group, Member, grouped
+from jdl.sweeps.member import Started, Trained, advanced, finished, rows_at, started
+from jdl.sweeps.program import Layout, Program, Shared, compiled, member_key
+from jdl.sweeps.runs import Facts, Runs
+from jdl.sweeps.splits import splits
+from jdl.sweeps.sweep import checked_rows, configurations, product, trimmed
+from jdl.sweeps.watch import Watch, watching
+from jdl.train.fit import greater, steps_key
+from jdl.train.prepared import applied, with_folds
+from jdl.train.recipe import Recipe, RecipeError, check_count, check_key
+
+
+class Rung(NamedTuple):
+    """A rung that was climbed, for ``report``."""
+
+    epochs: int  # that every member on it has trained
+    configs: tuple[int, ...]  # on it, the best first
+    scores: tuple[float, ...]  # of the rows that choose epochs, the mean over folds and seeds
+    seconds: float
+
+
+def halving(
+    recipe: Callable[[dict], Recipe],
+    space: Sequence[Config] | Mapping[str, Any],
+    key: Any,
+    data: Mapping[str, Any],
+    *,
+    folds: Any = 5,
+    seeds: int = 1,
+    stop: float = 0.1,
+    eta: int = 3,
+    first: int | None = None,
+    schedule: str | int = "auto",
+    devices: int | None = None,
+    memory_limit: int | None = None,
+    time_budget: float | None = None,
+    report: Callable[[Rung], Any] | None = None,
+) -> Runs:
+    r"""Sweep as ``jdl.sweep`` does, but train only the better configurations to the end.
+
+    Rungs are at :math:`E/\eta^k` of the recipe's :math:`E` epochs. On each rung configurations are compared
+    by the best value so far of ``Recipe.monitor`` on the rows that choose epochs, averaged over folds and
+    seeds; the best :math:`1/\eta` of them go on, from where they were. Held-out rows take no part in it: at
+    the end every member is scored on them, with what it had when it stopped.
+
+    Args:
+        recipe: as in ``jdl.sweep``, and so are all arguments not named here.
+        space: the configurations.
+        key: a JAX key.
+        data: the rows.
+        folds: how they are cut.
+        seeds: runs of each configuration on each fold.
+        stop: the part of the training rows by which configurations are compared; not 0.
+        eta: of how many configurations one goes on.
+        first: epochs to the first rung; unless given, so many that of the last rung's one at least is left.
+        schedule: how many members are trained at once.
+        devices: how many to use.
+        memory_limit: bytes to stay below.
+        time_budget: seconds after which no further rung is begun.
+        report: ``report(rung)`` after each.
+
+    Source: Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943.
+
+    >>> import jax, numpy as np, jdl
+    >>> def recipe(hyper):
+    ...     return jdl.Recipe(jdl.nn.dense(1), jdl.losses.squared_error, jdl.optim.sgd(hyper["rate"]), 8, 4)
+    >>> x = np.linspace(-1, 1, 40, dtype=np.float32)[:, None]
+    >>> space = {"rate": [0.001, 0.01, 0.1]}
+    >>> runs = jdl.sweeps.halving(recipe, space, jax.random.key(0), {"x": x, "y": 3 * x}, folds=2)
+    >>> runs.configs[runs.best()], [runs.epochs(i) for i in range(3)]
+    ({'rate': 0.1}, [1, 1, 4])
+    """
+    plan = schedules.checked(schedule, devices, memory_limit)
+    check_key(key)
+    check_count("seeds", seeds)
+    if not isinstance(eta, int) or eta < 2:
+        raise RecipeError(f"eta: found {eta!r}, needs an integer of at least 2")
+    if stop == 0:
+        raise RecipeError("stop: found 0, needs rows to compare configurations by; give a part, such as 0.1")
+    configs = configurations(space)
+    rows = checked_rows(recipe, configs, data)
+    cut = splits(data, folds, stop, key)
+    study = Study(recipe, configs, product(len(configs), len(cut), seeds), cut, key, rows)
+    with watching(time_budget) as watch:
+        race = _Race(study, plan, watch)
+        ended = race.run(rungs(recipe(dict(configs[0])).epochs, len(configs), eta, first), eta, report)
+        results = race.finish()
+        facts = Facts(
+            watch.seconds, race.compile_seconds, len(race.programs), tuple(dict.fromkeys(race.reasons)), ended
+        )
+    trimmed_results = {number: trimmed(study, number, found) for number, found in sorted(results.items())}
+    return Runs(recipe, configs, cut, seeds, study.members, trimmed_results, key, rows, facts)
+
+
+def rungs(epochs: int, configs: int, eta: int, first: int | None = None) -> list[int]:
+    """Give the epochs of the rungs, the last one of all epochs.
+
+    >>> rungs(81, 128, 3), rungs(50, 9, 3), rungs(50, 100, 3, first=5)
+    ([3, 9, 27, 81], [6, 17, 50], [6, 17, 50])
+    """
+    most = math.floor(math.log(configs) / math.log(eta) + 1e-9) if first is None else epochs
+    smallest = 1 if first is None else first
+    found = [epochs]
+    while len(found) <= most and round(epochs / eta ** len(found)) >= smallest:
+        found.insert(0, round(epochs / eta ** len(found)))
+    return list(dict.fromkeys(found))
+
+
+class _Race:
+    """Members on their way: what each carries from rung to rung."""
+
+    def __init__(self, study: Study, plan: schedules.Plan, watch: Watch) -> None:
+        self.study, self.plan, self.watch = study, plan, watch
+        self.groups = grouped(study.configs, study.members, study.folds)
+        self.layouts: dict[int, Layout] = {}
+        self.carried: dict[int, Started] = {}
+        self.programs: set[Any] = set()
+        self.reasons: list[str] = []
+        self.compile_seconds = 0.0
+
+    def run(self, ends: list[int], eta: int, report: Callable[[Rung], Any] | None) -> str:
+        """Climb the rungs; say why it ended where that was before the last."""
+        alive = list(range(len(self.study.configs)))
+        for first, last in zip([0, *ends[:-1]], ends, strict=True):
+            began = self.watch.seconds
+            if not self._climb(alive, first, last):
+                return self.watch.ended
+            order, scores = self._ranked(alive)
+            if report is not None:
+                report(Rung(last, tuple(order), tuple(scores), self.watch.seconds - began))
+            alive = order[: max(1, len(order) // eta)]
+        return ""
+
+    def finish(self) -> dict[int, Trained]:
+        """Score every member that has begun on its held-out rows."""
+        results = {}
+        for number, group in enumerate(self.groups):
+            some = only(group, np.array([n in self.carried for n in group.numbers], bool))
+            if len(some.numbers):
+                results |= self._call(_end, number, some, 0, 0, Watch(None))
+        return results
+
+    def _climb(self, alive: list[int], first: int, last: int) -> bool:
+        """Train the members of some configurations from one epoch to another; False without time for it."""
+        for number, group in enumerate(self.groups):
+            some = only(group, np.isin(self.study.members[group.numbers, 0], alive))
+            if not len(some.numbers):
+                continue
+            if first == 0:
+                self.carried |= self._call(_start, number, some, 0, 0, self.watch)
+            moved = self._call(_advance, number, some, first, last, self.watch)
+            self.carried |= moved
+            if len(moved) < len(some.numbers):
+                return False
+        return True
+
+    def _ranked(self, alive: list[int]) -> tuple[list[int], list[float]]:
+        recipe = self.study.recipe(dict(self.study.configs[0]))
+        sign = -1.0 if greater(recipe) else 1.0
+        mean = np.zeros(len(self.study.configs))
+        for number, begun in self.carried.items():
+            assert begun.progress.best is not None
+            value = float(begun.progress.best.value)
+            mean[self.study.members[number, 0]] += value if np.isfinite(value) else sign * np.inf
+        mean /= np.bincount(self.study.members[:, 0], minlength=len(mean))
+        order = sorted(alive, key=lambda config: sign * mean[config])
+        return order, mean[order].tolist()
+
+    def _call(
+        self, make: Callable, number: int, group: Group, first: int, last: int, watch: Watch
+    ) -> dict[int, Any]:
+        """Call one of the programs for some members of a group; give what it made of each it had time for."""
+        members: Any = group.members
+        if make is not _start:
+            begun = [self.carried[int(n)] for n in group.numbers if int(n) in self.carried]
+            group = only(group, np.array([int(n) in self.carried for n in group.numbers], bool))
+            if not begun:
+                return {}
+            members = group.members, jax.tree.map(lambda *leaves: np.stack(leaves), *begun)
+        program, shared = self._program(make, number, group, members, first, last)
+        found: dict[int, Any] = {}
+        for chosen, made in calls(program, members, shared, watch):
+            numbers = group.numbers[chosen].tolist()
+            found |= dict(zip(numbers, unstacked(made, len(numbers)), strict=True))
+        return found
+
+    def _program(
+        self, make: Callable, number: int, group: Group, members: Any, first: int, last: int
+    ) -> tuple[Program, Shared]:
+        def at(layout: Layout) -> tuple[Program, Shared]:
+            shared = shared_by(self.study, group, layout.devices, first, last)
+            return compiled(make, self.study.recipe, group.fixed, layout, members, shared), shared
+
+        began = time.perf_counter()
+        if number in self.layouts:
+            program, shared = at(self.layouts[number])
+        else:
+            program, shared, reason = schedules.choose(self.plan, example(self.study, group), group, at)
+            self.layouts[number] = program.layout
+            self.reasons.append(reason)
+        self.compile_seconds += time.perf_counter() - began
+        self.programs.add((number, make))
+        return program, shared
+
+
+def _start(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable:
+    def one(member: Member, shared: Shared) -> Started:
+        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
+        begun, _, _ = started(
+            recipe(fixed | member.traced), member_key(shared.key, member.ids), shared.data, parts
+        )
+        return _keyless(begun)
+
+    return one
+
+
+def _advance(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable:
+    def one(given: tuple[Member, Started], shared: Shared) -> Started:
+        member, begun = given
+        made, key = recipe(fixed | member.traced), member_key(shared.key, member.ids)
+        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
+        take = partial(applied, made, begun.progress.stats)
+        rows = take(with_folds(made, key, rows_at(shared.data, parts.train)))
+        begun = _keyed(begun, key)
+        return _keyless(
+            advanced(made, begun, rows, take(rows_at(shared.data, parts.stop)), shared.first, shared.last)
+        )
+
+    return one
+
+
+def _end(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable:
+    def one(given: tuple[Member, Started], shared: Shared) -> Trained:
+        member, begun = given
+        held = jax.tree.map(lambda leaf: leaf[member.place], shared.parts.held)
+        begun = _keyed(begun, member_key(shared.key, member.ids))
+        return finished(recipe(fixed | member.traced), begun, shared.data, held, 0)
+
+    return one
+
+
+def _keyless(begun: Started) -> Started:
+    """Leave out the key, which is no plain array and follows from the member."""
+    return begun._replace(progress=begun.progress._replace(train=begun.progress.train._replace(key=None)))
+
+
+def _keyed(begun: Started, key: Any) -> Started:
+    train = begun.progress.train._replace(key=steps_key(key))
+    return begun._replace(progress=begun.progress._replace(train=train))
