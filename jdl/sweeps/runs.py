@@ -1,7 +1,7 @@
 """What a sweep gives: every member's scores, curves, held-out predictions and parameters."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,11 +9,14 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
+from jdl.sweeps.engine import Study, train
 from jdl.sweeps.groups import Config, Members
 from jdl.sweeps.member import Trained
-from jdl.sweeps.splits import Fold, classes
+from jdl.sweeps.schedule import checked
+from jdl.sweeps.splits import Fold, classes, whole
+from jdl.sweeps.watch import watching
 from jdl.train.fit import Data, greater
-from jdl.train.recipe import Recipe, RecipeError
+from jdl.train.recipe import Recipe, RecipeError, Run
 
 if TYPE_CHECKING:  # takes a while to import
     import polars as pl
@@ -198,9 +201,23 @@ class Runs:
             return np.stack([1 - second, second], -1)
         return np.asarray(jax.nn.softmax(outputs, -1))
 
-    def with_results(self, results: dict[int, Trained]) -> "Runs":
-        """Give the same sweep with other results."""
-        return replace(self, results=results)
+    def refit(self, config: int | None = None, seeds: int = 1) -> list[Run]:
+        """Train the best (or another) configuration on all rows, for its members' median best epoch.
+
+        Gives a run for each seed. With ``seeds`` above 1 their predictions are to be averaged.
+        """
+        config = self.best() if config is None else config
+        rows = whole(len(self.data["y"]))
+        members = np.array([(config, len(self.folds), seed) for seed in range(seeds)], np.int32)
+        folds = (*self.folds, *rows)  # a fold of its own, so that its key is that of no other
+        study = Study(
+            self.recipe, self.configs, members, folds, self.key, self.data, self.median_epoch(config)
+        )
+        with watching(None) as watch:
+            done = train(study, checked("auto", None, None), watch, None, lambda *_: None)
+        if len(done.results) < seeds:
+            raise RecipeError(f"refit: {watch.ended}; nothing is kept")
+        return [done.results[number].run for number in range(seeds)]
 
 
 def _plain(value: Any) -> Any:
