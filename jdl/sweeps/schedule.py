@@ -12,6 +12,7 @@ from jdl.sweeps.program import Layout, Program, Shared
 from jdl.train.recipe import Recipe, RecipeError
 
 DEPTH = 64  # rounds in a call at most
+WIDEST = 1024  # members at once on an accelerator, so that a sweep can be stopped and watched
 PART_OF_MEMORY = 0.8  # of what is free, where no limit is given
 
 Make = Callable[[Layout], tuple[Program, Shared]]
@@ -90,7 +91,8 @@ def _width(plan: Plan, recipe: Recipe, group: Group, share: int) -> tuple[int, s
         width = min(int(plan.schedule), share)
         return width, f"{width} members at once on each device, as asked for"
     if jax.default_backend() != "cpu":
-        return share, f"{share} members at once: an accelerator has room"
+        width = min(share, WIDEST)
+        return width, f"{width} members at once: an accelerator has room"
     return 1, "one member after the other on each core"
 
 
