@@ -1,5 +1,6 @@
 """Settings of every test run: four emulated devices, quick compiling, and the same examples each time."""
 
+import gc
 import os
 from importlib.metadata import version
 from typing import Any
@@ -14,6 +15,10 @@ os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 if version("jaxlib").startswith("0.10."):
     os.environ["XLA_FLAGS"] = f"{QUICK} {os.environ.get('XLA_FLAGS', '')}".strip()
+
+# Tracing makes objects by the million, nearly all of which live on in caches: to look through them again and
+# again for cycles takes an eighth of the time.
+gc.set_threshold(100_000, 20, 100)
 
 from hypothesis import settings  # noqa: E402
 
