@@ -1,8 +1,24 @@
 """Many training runs as one program: folds × configurations × seeds, and what comes of them for free."""
 
+from jdl.sweeps.distributions import choice, integer, log_uniform, traced, uniform, when
 from jdl.sweeps.runs import Facts, Runs
-from jdl.sweeps.space import grid
+from jdl.sweeps.space import grid, random, sobol
 from jdl.sweeps.splits import Fold, splits
 from jdl.sweeps.sweep import sweep
 
-__all__ = ["Facts", "Fold", "Runs", "grid", "splits", "sweep"]
+__all__ = [
+    "Facts",
+    "Fold",
+    "Runs",
+    "choice",
+    "grid",
+    "integer",
+    "log_uniform",
+    "random",
+    "sobol",
+    "splits",
+    "sweep",
+    "traced",
+    "uniform",
+    "when",
+]
