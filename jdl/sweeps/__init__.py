@@ -2,6 +2,7 @@
 
 from jdl.sweeps.distributions import choice, integer, log_uniform, traced, uniform, when
 from jdl.sweeps.runs import Facts, Runs
+from jdl.sweeps.search import search
 from jdl.sweeps.space import grid, random, sobol
 from jdl.sweeps.splits import Fold, splits
 from jdl.sweeps.sweep import sweep
@@ -15,6 +16,7 @@ __all__ = [
     "integer",
     "log_uniform",
     "random",
+    "search",
     "sobol",
     "splits",
     "sweep",

@@ -150,6 +150,11 @@ def compiled(
     return _programs[identity]
 
 
+def cached() -> tuple[Program, ...]:
+    """Give the compiled programs that are kept."""
+    return tuple(_programs.values())
+
+
 def _shapes(values: Any, skip: int) -> tuple:
     leaves = jax.tree.leaves(values)
     return tuple((np.shape(leaf)[skip:], jnp.result_type(leaf).name) for leaf in leaves)
