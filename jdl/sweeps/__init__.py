@@ -1,6 +1,7 @@
 """Many training runs as one program: folds × configurations × seeds, and what comes of them for free."""
 
 from jdl.sweeps.distributions import choice, integer, log_uniform, traced, uniform, when
+from jdl.sweeps.leakage import LeakageError, assert_no_leakage
 from jdl.sweeps.runs import Facts, Runs
 from jdl.sweeps.search import search
 from jdl.sweeps.space import grid, random, sobol
@@ -10,7 +11,9 @@ from jdl.sweeps.sweep import sweep
 __all__ = [
     "Facts",
     "Fold",
+    "LeakageError",
     "Runs",
+    "assert_no_leakage",
     "choice",
     "grid",
     "integer",
