@@ -6,26 +6,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jdl.sweeps.leak_rows import Leak, columns
+from jdl.sweeps.leak_rows import Leak, columns, copied, searchable
 from jdl.sweeps.splits import Fold, classes
 
 EXPLAINED = 0.995  # of the target's rank variance, or the balanced accuracy of a class, by one column
 ROWS = 4000  # looked at
-WIDEST = 2000  # columns
 
 
 def derived(data: Mapping[str, Any], folds: Sequence[Fold], allow: Collection[str] = ()) -> Iterator[Leak]:
     """Find columns that (nearly) tell the target of rows held out, alone or as indicators of the classes."""
-    named = [(name, values) for name, values in columns(data["x"]) if name not in allow]
-    if len(named) > WIDEST:  # pixels and the like, of which none is made of the target
+    if not searchable(data["x"]):
         return
+    named = [(name, values) for name, values in columns(data["x"]) if name not in allow]
     target = np.asarray(data["y"])
-    folds = _fewer(folds, len(target))
+    folds = _fewer(folds, *copied(data))
+    if not folds:
+        return
     if classes(target):
         found = _identifying(named, target, folds)
     else:
         ranked = _ranks(target.reshape(len(target), -1).astype(np.float64))
-        explained = {name: _explained(values, ranked, folds) for name, values in named}
+        explained = {name: _explained(_places(values), ranked, folds) for name, values in named}
         found = [name for name, part in explained.items() if part >= EXPLAINED]
     if found:
         one = len(found) == 1
@@ -41,7 +42,7 @@ def _identifying(named: Sequence[tuple[str, NDArray]], target: NDArray, folds: S
     """Name columns that tell all classes but one: each alone, else several of which each tells some."""
     labels = np.unique(target)
     goals = (target[:, None] == labels).astype(np.float64)
-    told = {name: _told(values, goals, folds) for name, values in named}
+    told = {name: _told(_finite(values), goals, folds) for name, values in named}
     enough = len(labels) - 1
     alone = [name for name, some in told.items() if some.sum() >= enough]
     if alone or not told:
@@ -88,23 +89,34 @@ def _guessed(values: NDArray, goals: NDArray, fold: Fold) -> NDArray[np.float64]
     found = np.tile(goals[train].mean(0), (len(fold.held), 1))
     if not known.all():
         found[~asked] = goals[train[~known]].mean(0)
-    if known.any() and asked.any():
-        finite = np.nan_to_num(values, nan=0.0)
-        points, number, count = np.unique(finite[train[known]], return_inverse=True, return_counts=True)
+    if known.any():
+        points, number, count = np.unique(values[train[known]], return_inverse=True, return_counts=True)
         means = np.zeros((len(points), goals.shape[1]))
         np.add.at(means, number.ravel(), goals[train[known]])
-        means /= count[:, None]
-        found[asked] = _between(finite[fold.held[asked]], points, means)
+        found[asked] = _between(values[fold.held[asked]], points, means / count[:, None])
     return found
 
 
 def _between(at: NDArray, points: NDArray, means: NDArray) -> NDArray[np.float64]:
-    right = np.clip(np.searchsorted(points, at), 0, len(points) - 1)
-    left = np.maximum(right - 1, 0)
-    gap = points[right] / 2 - points[left] / 2  # halves, as the difference of the largest numbers is none
-    part = np.where(gap > 0, (at / 2 - points[left] / 2) / np.where(gap > 0, gap, 1), 1.0)
-    part = np.clip(part, 0.0, 1.0)[:, None]
-    return means[left] * (1 - part) + means[right] * part
+    """Interpolate several columns at once; beyond the points as at the nearest one."""
+    place = np.interp(at, points, np.arange(len(points)))
+    left = place.astype(int)
+    part = (place - left)[:, None]
+    return means[left] * (1 - part) + means[np.minimum(left + 1, len(points) - 1)] * part
+
+
+def _places(values: NDArray) -> NDArray[np.float64]:
+    """Number the different values of a column in order, so that no scale matters; missing stays missing."""
+    found = np.unique(values, return_inverse=True)[1].ravel().astype(np.float64)
+    return np.where(np.isnan(values), np.nan, found)
+
+
+def _finite(values: NDArray) -> NDArray[np.float64]:
+    """Put the infinities as far beyond the other values as these are apart."""
+    known = values[np.isfinite(values)]
+    low, high = (known.min(), known.max()) if len(known) else (0.0, 0.0)
+    apart = high - low + 1.0
+    return np.clip(values, low - apart, high + apart)
 
 
 def _ranks(values: NDArray) -> NDArray[np.float64]:
@@ -118,10 +130,10 @@ def _centred(values: NDArray) -> NDArray[np.float64]:
     return ranked - ranked.mean(0)
 
 
-def _fewer(folds: Sequence[Fold], rows: int) -> list[Fold]:
-    """Leave some rows of each fold, at random but always the same."""
-    if rows <= ROWS:
-        return list(folds)
-    kept = np.random.default_rng(0).random(rows) < ROWS / rows
+def _fewer(folds: Sequence[Fold], same: NDArray, copies: NDArray[np.bool_]) -> list[Fold]:
+    """Leave one of rows that are copies, as any column tells a copy's target; and of many rows some."""
+    kept = ~copies
+    kept[np.unique(same, return_index=True)[1]] = True
+    kept &= np.random.default_rng(0).random(len(same)) < ROWS / len(same)
     fewer = [Fold(*(part[kept[part]] for part in fold)) for fold in folds]
     return [fold for fold in fewer if len(fold.train) and len(fold.held)]

@@ -98,12 +98,12 @@ def own_labels(
     numbers = np.stack([noise.folds[i * count].train for i in range(noise.repeats)])
     rows = jax.tree.map(lambda leaf: leaf[numbers], noise.data)
     features = jax.jit(jax.vmap(lambda some: prepare(made, key, some, None)[1]["x"]))(rows)
-    found = {}
+    found: dict[str, float] = {}
     for path, leaf in tree.items({"x": features}):
         flat = np.nan_to_num(np.asarray(leaf, np.float64).reshape(*numbers.shape, -1))
         ratios = [_squared(each, goal) for each, goal in zip(flat, _goals(rows["y"]), strict=True)]
         mean = np.mean(ratios, 0).max(1, initial=0.0)  # (features,): by the target it goes with best
-        found |= {f"{path}[{j}]": mean[j] for j in np.flatnonzero(mean > OWN)}
+        found |= {f"{path}[{j}]": float(mean[j]) for j in np.flatnonzero(mean > OWN)}
     if found:
         named = ", ".join(f"{name} ({value:.0f} times chance)" for name, value in found.items())
         yield Leak(

@@ -10,6 +10,7 @@ from jdl import tree
 from jdl.sweeps.splits import Fold
 
 AGREEING = 0.9  # of rows alike in x, the part that must be alike in y to be copies, not repeated measurements
+WIDEST = 2000  # columns that are searched one by one
 BEYOND_CHANCE = 10  # times the pairs that columns independent of each other would make
 
 
@@ -21,24 +22,23 @@ class Leak(NamedTuple):
     advice: str
 
 
-def columns(x: Any) -> list[tuple[str, NDArray[np.float64]]]:
+def columns(x: Any) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Name the columns of rows, ``(n,)`` each: ``x[2]``, or ``x/age`` of a tree."""
-    found = []
     for path, leaf in tree.items({"x": x}):
         leaf = np.asarray(leaf)
-        flat = leaf.reshape(len(leaf), -1).astype(np.float64)
-        names = [path] if leaf.ndim == 1 else [f"{path}[{j}]" for j in range(flat.shape[1])]
-        found += list(zip(names, flat.T, strict=True))
-    return found
+        flat = leaf.reshape(len(leaf), -1)
+        for j in range(flat.shape[1]):
+            yield path if leaf.ndim == 1 else f"{path}[{j}]", flat[:, j].astype(np.float64)
+
+
+def searchable(x: Any) -> bool:
+    """Whether rows are a table's, of which each column means something by itself, rather than images."""
+    return sum(int(np.prod(np.shape(leaf)[1:])) for _, leaf in tree.items({"x": x})) <= WIDEST
 
 
 def copies(data: Mapping[str, Any], folds: Sequence[Fold]) -> Iterator[Leak]:
     """Find rows held out of which training has a copy, equal in every column and in the target."""
-    alike = _numbered(data["x"])
-    same = _numbered({"x": alike, "y": data["y"]})
-    chosen = _telling(columns(data["x"]), alike)
-    if not chosen.any() or _pairs(same[chosen]) < AGREEING * _pairs(alike[chosen]):
-        return
+    same, chosen = copied(data)
     found = [_copied(fold, same, chosen) for fold in folds]
     where = [number for number, rows in enumerate(found) if len(rows)]
     if where:
@@ -51,6 +51,15 @@ def copies(data: Mapping[str, Any], folds: Sequence[Fold]) -> Iterator[Leak]:
             f"such as row {row}, equal to row {other}, in fold {where[0]}",
             "drop the copies, or number equal rows alike in data['group']",
         )
+
+
+def copied(data: Mapping[str, Any]) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """Number rows, equal ones alike, and mark those that are copies of one another."""
+    alike = _numbered(data["x"])
+    same = _numbered({"x": alike, "y": data["y"]})
+    chosen = _telling(data["x"], alike)
+    agreeing = _pairs(same[chosen]) >= AGREEING * _pairs(alike[chosen])
+    return same, chosen if agreeing else np.zeros(len(same), bool)
 
 
 def _copied(fold: Fold, same: NDArray, chosen: NDArray) -> NDArray[np.int32]:
@@ -113,7 +122,7 @@ def _pairs(numbers: NDArray) -> float:
     return float(np.sum(sizes * (sizes - 1) / 2))
 
 
-def _telling(named: Sequence[tuple[str, NDArray]], alike: NDArray) -> NDArray[np.bool_]:
+def _telling(x: Any, alike: NDArray) -> NDArray[np.bool_]:
     """Mark rows that are alike and cannot well be so by chance.
 
     They share a value that no other row has, in a column of measurements: one that tells most different rows
@@ -121,12 +130,13 @@ def _telling(named: Sequence[tuple[str, NDArray]], alike: NDArray) -> NDArray[np
     """
     first = np.unique(alike, return_index=True)[1]
     size = np.bincount(alike)[alike]
-    chosen, chance = np.zeros(len(alike), bool), 1.0
+    chosen = np.zeros(len(alike), bool)
+    chance = 1.0
     if len(first) == len(alike):
         return chosen
-    for _, values in named:
+    for _, values in columns(x):
         _, number, count = np.unique(values, return_inverse=True, return_counts=True, equal_nan=True)
-        chance *= np.mean(count[number]) / len(values)
+        chance *= float(np.mean(count[number])) / len(values)
         whole = bool(np.all(values[np.isfinite(values)] % 1 == 0))  # codes and counts recur by their nature
         others = len(alike) if whole else len(first)
         if 2 * len(count) >= others and len(count) > 2:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdl.sweeps import schedule as schedules
+from jdl.sweeps.leak_captured import captured
 from jdl.sweeps.leak_columns import derived
 from jdl.sweeps.leak_noise import above_chance, measured, noisy, own_labels, trained
 from jdl.sweeps.leak_rows import Leak, copies, groups, times
@@ -60,12 +61,14 @@ def assert_no_leakage(
       or a balanced accuracy of 99.5 % for each class (all but one). A column as strong as that and honest is
       named in ``allow``. Rows of more than 2,000 columns, such as images, are not searched.
 
+    * *captured arrays*: no array that the recipe's functions read from outside may hold a number a row that
+      goes with the target, nor agree with the mean targets of a column's levels better than by chance.
+
     What is computed from the target before the rows are handed over escapes noise labels unless they go the
     same way: give that way as ``data``, a function of the target, and the true ``target``.
 
     Args:
-        recipe: ``recipe(hyper) -> Recipe``; what it prepares must come from its fold alone, not from arrays
-            that were computed of all rows outside it.
+        recipe: ``recipe(hyper) -> Recipe``.
         data: as of ``jdl.sweep``; or ``data(target)``, which makes it.
         hyper: the configuration to train with: a short training, that can tell a signal, is best.
         target: the true target, where ``data`` is a function.
@@ -108,6 +111,7 @@ def assert_no_leakage(
     checked_rows(recipe, [hyper], whole)
     cut = splits(whole, folds, stop, key)
     leaks = [*copies(whole, cut), *groups(whole, cut), *times(whole, cut), *derived(whole, cut, allow)]
+    leaks += captured(recipe, recipe(dict(hyper)), whole)
 
     chosen, cut = _fewer(whole, folds, stop, key, rows, cut)
     ready = lambda labels: _at(checked_rows(recipe, [hyper], dict(pipeline(labels))), chosen)
