@@ -8,6 +8,7 @@ import pytest
 
 import jdl
 from jdl.sweeps import choice, log_uniform, search, traced, uniform, when
+from jdl.sweeps.search import _proposer, _tell
 from jdl.train.recipe import RecipeError
 
 KEY = jax.random.key(0)
@@ -79,6 +80,17 @@ def test_later_proposals_follow_the_scores():
     runs = asked(trials=32, batch=8, seeds=1)
     first, last = runs.mean()[0][:8], runs.mean()[0][-8:]
     assert np.median(last) < np.median(first)
+
+
+def test_failures_are_scored_as_the_worst():
+    optuna = pytest.importorskip("optuna")
+    proposer = _proposer(optuna.samplers.RandomSampler(seed=0), KEY, up=True)
+    first, second = ([proposer.ask() for _ in range(2)] for _ in range(2))
+    _tell(proposer, first, np.array([np.nan, np.nan]))
+    _tell(proposer, second, np.array([np.nan, 0.5]))
+    assert [trial.value for trial in proposer.trials] == [None, None, 0.5, 0.5]
+    _tell(proposer, [proposer.ask(), proposer.ask()], np.array([0.2, -np.inf]))
+    assert [trial.value for trial in proposer.trials[4:]] == [0.2, 0.2]
 
 
 def test_ends_in_time():
