@@ -8,6 +8,7 @@ from jdl import _devices
 if TYPE_CHECKING:
     from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, sweeps, train, tree
     from jdl.io import Model
+    from jdl.sweeps.leakage import assert_no_leakage
     from jdl.sweeps.runs import Runs
     from jdl.sweeps.sweep import sweep
     from jdl.train import Recipe, TrainState
@@ -26,6 +27,7 @@ _NAMES = {
     "Recipe": "jdl.train",
     "Runs": "jdl.sweeps",
     "TrainState": "jdl.train",
+    "assert_no_leakage": "jdl.sweeps",
     "fit": "jdl.train",
     "loop": "jdl.train",
     "run": "jdl.train",
@@ -33,8 +35,8 @@ _NAMES = {
 }
 
 __all__ = [
-    "Model", "Recipe", "Runs", "TrainState", "data", "datasets", "features", "fit", "io", "loop", "losses",
-    "metrics", "models", "nn", "optim", "run", "sweep", "sweeps", "train", "tree",
+    "Model", "Recipe", "Runs", "TrainState", "assert_no_leakage", "data", "datasets", "features", "fit", "io",
+    "loop", "losses", "metrics", "models", "nn", "optim", "run", "sweep", "sweeps", "train", "tree",
 ]  # fmt: skip
 
 

@@ -149,6 +149,11 @@ def compiled(
     return _programs[identity]
 
 
+def cached() -> tuple[Program, ...]:
+    """Give the compiled programs that are kept."""
+    return tuple(_programs.values())
+
+
 def _shapes(values: Any, skip: int) -> tuple:
     return tuple((leaf.shape[skip:], leaf.dtype.name) for leaf in jax.tree.leaves(values))
 

@@ -24,6 +24,7 @@ class Plan(NamedTuple):
     schedule: str | int = "auto"
     devices: int | None = None
     memory_limit: int | None = None  # bytes
+    room: int = 0  # members that a program is made for at least, so that smaller groups find it again
 
 
 def checked(schedule: Any, devices: Any, memory_limit: Any) -> Plan:
@@ -45,7 +46,7 @@ def checked(schedule: Any, devices: Any, memory_limit: Any) -> Plan:
 
 def choose(plan: Plan, recipe: Recipe, group: Group, make: Make) -> tuple[Program, Shared, str]:
     """Give the program of a group in the layout that suits it best, what it reads, and why."""
-    members = len(group.numbers)
+    members = max(len(group.numbers), plan.room)
     devices = min(plan.devices or len(jax.local_devices()), members)
     share = -(-members // devices)
     width, reason = _width(plan, recipe, group, share)
