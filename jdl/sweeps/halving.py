@@ -1,6 +1,5 @@
 """Successive halving: all configurations begin, and rung by rung the better ones go on."""
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -65,7 +64,8 @@ def halving(
         seeds: runs of each configuration on each fold.
         stop: the part of the training rows by which configurations are compared; not 0.
         eta: of how many configurations one goes on.
-        first: epochs to the first rung; unless given, so many that of the last rung's one at least is left.
+        first: epochs to the first rung, at least; unless given a part :math:`1/\eta^2` of all, with which for
+            :math:`\eta = 3` about a quarter of the epochs of a whole sweep are trained.
         schedule: how many members are trained at once.
         devices: how many to use.
         memory_limit: bytes to stay below.
@@ -108,13 +108,12 @@ def halving(
 def rungs(epochs: int, configs: int, eta: int, first: int | None = None) -> list[int]:
     """Give the epochs of the rungs, the last one of all epochs.
 
-    >>> rungs(81, 128, 3), rungs(50, 9, 3), rungs(50, 100, 3, first=5)
-    ([3, 9, 27, 81], [6, 17, 50], [6, 17, 50])
+    >>> rungs(81, 128, 3), rungs(50, 2, 3), rungs(50, 100, 3, first=2)
+    ([9, 27, 81], [50], [2, 6, 17, 50])
     """
-    most = math.floor(math.log(configs) / math.log(eta) + 1e-9) if first is None else epochs
-    smallest = 1 if first is None else first
+    smallest = epochs / eta**2 if first is None else first
     found = [epochs]
-    while len(found) <= most and round(epochs / eta ** len(found)) >= smallest:
+    while eta ** len(found) <= configs and round(epochs / eta ** len(found)) >= max(1, round(smallest)):
         found.insert(0, round(epochs / eta ** len(found)))
     return list(dict.fromkeys(found))
 

@@ -20,7 +20,9 @@ FIXED = {"folds": FOLDS, "stop": STOP, "devices": 2, "schedule": "map"}
 def test_rungs_rise_to_the_last_epoch(epochs, configs, eta):
     found = rungs(epochs, configs, eta)
     assert found[-1] == epochs and found == sorted(set(found)) and found[0] >= 1
-    assert len(found) - 1 <= np.log(configs) / np.log(eta) + 1e-6
+    assert eta ** (len(found) - 1) <= configs  # one is left at the end
+    trained = [configs // eta**i * (b - a) for i, (a, b) in enumerate(zip([0, *found], found, strict=False))]
+    assert epochs < 27 or configs < eta**2 or eta < 3 or sum(trained) <= 0.35 * configs * epochs
 
 
 def test_survivors_are_the_runs_of_the_whole_sweep():
