@@ -101,7 +101,7 @@ def search(
     ended = parts[-1].facts.ended
     if ended != "interrupted":  # the budget that the last batch was given is not that of the search
         ended = watch.ended if ended or len(configs) < trials else ""
-    seconds = sum(program.seconds for program in new)
+    seconds = sum(part.facts.compile_seconds for part in parts)
     return _merged(parts, Facts(watch.seconds, seconds, len(new), tuple(reasons), ended))
 
 
