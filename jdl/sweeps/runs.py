@@ -17,6 +17,9 @@ from jdl.train.recipe import Recipe, RecipeError
 
 if TYPE_CHECKING:  # takes a while to import
     import polars as pl
+    from matplotlib.figure import Figure
+
+    from jdl.sweeps.ensemble import Ensemble
 
 
 class Facts(NamedTuple):
@@ -113,10 +116,11 @@ class Runs:
         mean = self.mean(name)[0]
         if np.isnan(mean).all():
             raise RecipeError("best: no configuration was trained on all folds; give it more time")
-        up = self.greater if name is None or name == self.monitor else self._greater(name)
-        return int(np.nanargmax(mean) if up else np.nanargmin(mean))
+        return int(np.nanargmax(mean) if self.upwards(name) else np.nanargmin(mean))
 
-    def _greater(self, name: str) -> bool:
+    def upwards(self, name: str | None = None) -> bool:
+        """Whether a greater value of a score (``monitor`` unless named) is better."""
+        name = self.monitor if name is None else name
         return name != "loss" and self._example.metrics[name].greater
 
     def table(self) -> "pl.DataFrame":
@@ -192,6 +196,18 @@ class Runs:
             second = np.asarray(jax.nn.sigmoid(outputs.reshape(len(outputs))))
             return np.stack([1 - second, second], -1)
         return np.asarray(jax.nn.softmax(outputs, -1))
+
+    def ensemble(self, size: int = 50) -> "Ensemble":
+        """Select an ensemble of the configurations by their out-of-fold predictions: ``sweeps.ensemble``."""
+        from jdl.sweeps.ensemble import ensemble
+
+        return ensemble(self, size)
+
+    def plot(self, config: int | None = None, name: str | None = None) -> "Figure":
+        """Draw learning curves of a configuration and the scores of all: ``sweeps.plot``."""
+        from jdl.sweeps.curves import plot
+
+        return plot(self, config, name)
 
     def with_results(self, results: dict[int, Trained]) -> "Runs":
         """Give the same sweep with other results."""
