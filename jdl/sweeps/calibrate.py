@@ -1,9 +1,9 @@
 r"""Calibration of logits: temperature, vector scaling and isotonic regression.
 
 Each is a ``Rule``: ``fit(logits, target, weight) -> stats``, ``apply(stats, logits) -> probabilities``, with
-logits ``(n, classes)``. The first two minimise the log-loss against Platt's targets (1999): a row of a class
-of :math:`n_c` rows has :math:`(n_c + 1) / (n_c + 2)` of its own class and the rest spread over the others, so
-that perfectly separated classes do not get an infinite scale.
+logits ``(n, classes)``. The first two minimise the log-loss against targets smoothed in Platt's manner
+(1999): of :math:`n` rows each has :math:`(n + 1) / (n + 2)` of its own class and the rest spread over the
+others, so that perfectly separated classes do not get an infinite scale.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jdl.sweeps.crossfit import Rule, checked_rows, logits_of
+from jdl.sweeps.crossfit import Rule, checked_rows, cross_fitted, log_loss, logits_of
 from jdl.sweeps.held import Fitted, check_classes, fitted
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STEPS = 100  # of Newton's method at most
 WIDEST = 1e4  # the largest inverse temperature
+VARIANCE = 0.1  # of a class's scale relative to the common one, and of its shift, before a row is seen
+PARTS = 3  # by which ``best_of`` compares rules
 
 
 def temperature() -> Rule:
@@ -41,6 +43,7 @@ def vector() -> Rule:
     r"""Scale and shift the logits of each class: :math:`\mathrm{softmax}(a \odot z + b)`.
 
     Guo et al. (2017). Of two classes' log-probabilities it is the beta calibration of Kull et al. (2017).
+    Scales are held to one temperature, and shifts to 0, by a normal prior, which many rows outweigh.
     ``stats`` is :math:`(a, b)`, ``(2, classes)``.
 
     Raises:
@@ -62,6 +65,31 @@ def isotonic() -> Rule:
     return Rule("isotonic", _fit_isotonic, _apply_isotonic)
 
 
+def best_of(*rules: Rule) -> Rule:
+    """Take of several rules the one of the least log-loss on rows that it was not fitted on.
+
+    The rows given to ``fit`` are parted for that; then the chosen one is fitted on them all. ``stats`` is
+    ``(number of the rule, its stats)``.
+
+    Raises:
+        ValueError: no rules; what the rules raise.
+    """
+    if not rules:
+        raise ValueError("best_of: found no rules, needs one at least")
+
+    def fit(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None) -> tuple[int, Any]:
+        rows = checked_rows(logits, target, weight)
+        fold = np.arange(len(rows[0])) % PARTS
+        if len(fold) < PARTS:
+            return 0, rules[0].fit(*rows)
+        losses = [log_loss(cross_fitted(rule, *rows[:2], fold, rows[2]), *rows[1:]) for rule in rules]
+        number = int(np.argmin(losses))
+        return number, rules[number].fit(*rows)
+
+    names = ", ".join(rule.name for rule in rules)
+    return Rule(f"best of {names}", fit, lambda stats, logits: rules[stats[0]].apply(stats[1], logits))
+
+
 def softmax(logits: ArrayLike) -> NDArray[np.float64]:
     """Give probabilities, of the last axis."""
     logits = np.asarray(logits, np.float64)
@@ -70,9 +98,9 @@ def softmax(logits: ArrayLike) -> NDArray[np.float64]:
 
 
 def _smoothed(target: NDArray, classes: int) -> NDArray[np.float64]:
-    own = 1 / (np.bincount(target, minlength=classes) + 2)
-    wanted = np.repeat(own[target, None] / (classes - 1), classes, 1)
-    wanted[np.arange(len(target)), target] = 1 - own[target]
+    spread = 1 / (len(target) + 2)
+    wanted = np.full((len(target), classes), spread / (classes - 1))
+    wanted[np.arange(len(target)), target] = 1 - spread
     return wanted
 
 
@@ -108,9 +136,10 @@ def _fit_vector(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None) 
     from scipy.optimize import minimize  # takes a while to import
 
     values, number, mass = checked_rows(logits, target, weight)
-    mass = mass / mass.sum()
+    rows, mass = len(values), mass / mass.sum()
     classes = values.shape[1]
-    values = values - values.mean(1, keepdims=True)
+    beta = _fit_temperature(logits, target, weight)
+    values = (values - values.mean(1, keepdims=True)) * beta
     wanted = _smoothed(number, classes)
 
     def loss(flat: NDArray) -> tuple[Any, NDArray]:
@@ -119,10 +148,13 @@ def _fit_vector(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None) 
         scores = scores - scores.max(1, keepdims=True)
         logs = scores - np.log(np.exp(scores).sum(1, keepdims=True))
         error = mass[:, None] * (np.exp(logs) - wanted)
-        return -mass @ (wanted * logs).sum(1), np.concatenate([(error * values).sum(0), error.sum(0)])
+        away = (flat - start) / (VARIANCE * rows)
+        slope = np.concatenate([(error * values).sum(0), error.sum(0)])
+        return -mass @ (wanted * logs).sum(1) + (flat - start) @ away / 2, slope + away
 
     start = np.concatenate([np.ones(classes), np.zeros(classes)])
-    return minimize(loss, start, jac=True, method="L-BFGS-B").x.reshape(2, classes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B").x.reshape(2, classes)
+    return found * [[beta], [1.0]]
 
 
 def _fit_isotonic(logits: ArrayLike, target: ArrayLike, weight: ArrayLike | None) -> tuple:

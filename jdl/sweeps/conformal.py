@@ -101,9 +101,10 @@ def set_scores(
 ) -> NDArray[np.float64]:
     r"""Give the score of every class of every row, ``(n, classes)``: adaptive prediction sets.
 
-    Romano, Sesia and Candès (2020): the probability of all likelier classes, and of this one :math:`u` times.
-    With a ``penalty`` :math:`\lambda` they are regularised (Angelopoulos et al., 2021): classes ranked
-    :math:`r` beyond the ``free`` first ones score :math:`\lambda (r - \mathrm{free})` more.
+    Romano, Sesia and Candès (2020): the probability of all likelier classes, and of this one :math:`u` times,
+    less 1, which is exact where a model is sure: the less likely classes' probability, negative. With a
+    ``penalty`` :math:`\lambda` they are regularised (Angelopoulos et al., 2021): classes ranked :math:`r`
+    beyond the ``free`` first ones score :math:`\lambda (r - \mathrm{free})` more.
 
     Args:
         probabilities: ``(n, classes)``.
@@ -116,7 +117,7 @@ def set_scores(
         ValueError: probabilities that are not ``(n, classes)``, numbers outside [0, 1] or of another length.
 
     >>> set_scores([[0.5, 0.375, 0.125]], penalty=1.0, free=2).tolist()
-    [[0.5, 0.875, 2.0]]
+    [[-0.5, -0.125, 1.0]]
     """
     values = np.asarray(probabilities, np.float64)
     if values.ndim != 2 or not (values >= 0).all():
@@ -128,12 +129,27 @@ def set_scores(
         raise ValueError(f"uniform: has shape {part.shape}, needs {values.shape[:1]} numbers in [0, 1]")
     order = np.argsort(-values, 1, kind="stable")
     ranked = np.take_along_axis(values, order, 1)
-    above = np.cumsum(ranked, 1) - ranked
+    below = np.cumsum(ranked[:, :0:-1], 1)[:, ::-1]
+    below = np.concatenate([below, np.zeros((len(values), 1))], 1)
     rank = np.arange(1, values.shape[1] + 1)
-    found = above + part[:, None] * ranked + penalty * np.maximum(rank - free, 0)
+    found = -below - (1 - part[:, None]) * ranked + penalty * np.maximum(rank - free, 0)
     scores = np.empty_like(found)
     np.put_along_axis(scores, order, found, 1)
     return scores
+
+
+def never_empty(scores: ArrayLike) -> NDArray[np.float64]:
+    """Make the best class of each row score less than anything, ``(n, classes)``: it is in every set.
+
+    Where the scores of held-out rows are changed alike, coverage is as asked for, or that of the best class
+    alone where it is more; filling empty sets afterwards would exceed it.
+
+    >>> never_empty([[-0.5, -0.125, 1.0]]).tolist()
+    [[-inf, -0.125, 1.0]]
+    """
+    values = np.array(scores, np.float64)
+    values[np.arange(len(values)), values.argmin(-1)] = -np.inf
+    return values
 
 
 def of_target(scores: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
@@ -145,7 +161,7 @@ def of_target(scores: ArrayLike, target: ArrayLike) -> NDArray[np.float64]:
 def split_sets(new: ArrayLike, scores: ArrayLike, level: float) -> NDArray[np.bool_]:
     """Give which classes are in the set of each new row, ``(m, classes)``: those of no worse a score.
 
-    A set that would be empty holds the class of the best score.
+    A set may be empty where no class conforms, unless both scores are ``never_empty``.
 
     Args:
         new: the scores of new rows' classes, ``(m, classes)``, as ``set_scores`` gives them.
@@ -155,18 +171,18 @@ def split_sets(new: ArrayLike, scores: ArrayLike, level: float) -> NDArray[np.bo
     Raises:
         ValueError: scores that are not numbers ``(n,)``, a ``level`` outside (0, 1).
 
-    >>> split_sets([[0.5, 0.9, 1.0], [0.95, 0.99, 1.0]], [0.5, 0.7, 0.9], 0.75).tolist()
-    [[True, True, False], [True, False, False]]
+    >>> split_sets([[-0.5, -0.1, 0.0], [-0.05, -0.01, 0.0]], [-0.5, -0.3, -0.1], 0.75).tolist()
+    [[True, True, False], [False, False, False]]
     """
-    values = np.asarray(new, np.float64)
-    return _filled(values <= quantile(scores, level), values)
+    return np.asarray(new, np.float64) <= quantile(scores, level)
 
 
 def cv_plus_sets(new: ArrayLike, scores: ArrayLike, fold: ArrayLike, level: float) -> NDArray[np.bool_]:
     r"""Give the CV+ sets of new rows, ``(m, classes)`` (Romano, Sesia and Candès, 2020).
 
     A class is in the set unless its score exceeds those of :math:`(n + 1)\,\mathrm{level}` rows or more, each
-    compared by the model of the fold that held it out. A set that would be empty holds the best class.
+    compared by the model of the fold that held it out. It may be empty, unless both scores are
+    ``never_empty``.
 
     Args:
         new: the scores of new rows' classes by each fold's model, ``(folds, m, classes)``.
@@ -185,7 +201,7 @@ def cv_plus_sets(new: ArrayLike, scores: ArrayLike, fold: ArrayLike, level: floa
     below = np.zeros(values.shape[1:], np.int64)
     for number in range(len(values)):
         below += np.searchsorted(np.sort(scores[fold == number]), values[number], side="left")
-    return _filled(below < _rank(len(scores), level), values.mean(0))
+    return below < _rank(len(scores), level)
 
 
 def coverage(found: ArrayLike, target: ArrayLike) -> float:
@@ -209,15 +225,10 @@ def _smallest(values: NDArray, level: float) -> NDArray[np.float64]:
 
 def _ordered(low: NDArray, high: NDArray) -> NDArray[np.float64]:
     """Stack edges; where a band narrower than nothing crosses, its middle is all of it."""
-    middle = (low + high) / 2
+    edges = np.stack([low, high], -1)
     crossed = low > high
-    return np.stack([np.where(crossed, middle, low), np.where(crossed, middle, high)], -1)
-
-
-def _filled(chosen: NDArray, scores: NDArray) -> NDArray[np.bool_]:
-    empty = ~chosen.any(-1)
-    chosen[empty, scores[empty].argmin(-1)] = True
-    return chosen
+    edges[crossed] = edges[crossed].mean(-1, keepdims=True)
+    return edges
 
 
 def _checked(scores: ArrayLike, level: float) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from jdl.sweeps.splits import Fold
 
-SMALLEST = 2.0**-24  # a probability below it is one of 0 in float32, where its complement was kept
+SMALLEST = 1e-12  # probabilities below it are taken for it: its logarithm is finite
 
 
 class Rule(NamedTuple):

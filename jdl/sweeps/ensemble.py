@@ -161,7 +161,8 @@ def _largest_gain(
 def _of_numbers(values: NDArray, target: NDArray, counted: NDArray, weight: NDArray, size: int) -> Select:
     """Select by the squared error, which is a quadratic form of the members' products of residuals."""
     if values[0].size != target.size:
-        raise ValueError(f"members: have shape {values.shape}, need (members, *{target.shape})")
+        needed = ("members", *target.shape)
+        raise ValueError(f"members: have shape {values.shape}, need {needed}")
     residuals = values - target.reshape(values.shape[1:]).astype(np.float32)
     residuals *= np.sqrt(weight, dtype=np.float32).reshape(-1, *[1] * (values.ndim - 2))
 

@@ -47,7 +47,8 @@ def prediction_sets(
 ) -> NDArray[np.bool_]:
     """Give CV+ sets of classes of new rows, ``(m, classes)``, by the best (or another) configuration.
 
-    Adaptive sets, regularised where a ``penalty`` is given: see ``conformal.set_scores``. ``uniform`` holds
+    Adaptive sets, regularised where a ``penalty`` is given, of which none is empty: see
+    ``conformal.set_scores`` and ``conformal.never_empty``. ``uniform`` holds
     random numbers in [0, 1) for the sweep's rows ``(n,)`` and for the new ones ``(m,)``.
 
     Raises:
@@ -58,11 +59,12 @@ def prediction_sets(
     config = runs.best() if config is None else config
     held, own = by_first_fold(runs, config)
     known, fresh = (None, None) if uniform is None else (np.asarray(uniform[0])[held.rows], uniform[1])
-    scores = conformal.of_target(conformal.set_scores(own, known, penalty, free), held.target)
-    new = np.stack(
-        [conformal.set_scores(fold, fresh, penalty, free) for fold in fold_predictions(runs, config, x)]
-    )
-    return conformal.cv_plus_sets(new, scores, held.fold, level)
+
+    def scores(probabilities: NDArray, random: ArrayLike | None) -> NDArray:
+        return conformal.never_empty(conformal.set_scores(probabilities, random, penalty, free))
+
+    new = np.stack([scores(fold, fresh) for fold in fold_predictions(runs, config, x)])
+    return conformal.cv_plus_sets(new, conformal.of_target(scores(own, known), held.target), held.fold, level)
 
 
 def _band(predicted: NDArray, axes: int) -> tuple[NDArray, NDArray]:

@@ -193,8 +193,8 @@ class Runs:
         if not self.classes:
             return outputs
         if outputs.ndim == 1 or outputs.shape[-1] == 1:
-            second = np.asarray(jax.nn.sigmoid(outputs.reshape(len(outputs))))
-            return np.stack([1 - second, second], -1)
+            logit = outputs.reshape(len(outputs))
+            return np.asarray(jax.nn.sigmoid(np.stack([-logit, logit], -1)))  # exact near 0 on both sides
         return np.asarray(jax.nn.softmax(outputs, -1))
 
     def ensemble(self, size: int = 50) -> "Ensemble":
