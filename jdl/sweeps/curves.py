@@ -101,6 +101,7 @@ def _draw_scores(axes: Any, runs: "Runs", config: int, name: str) -> None:
     rank = np.arange(1, len(order) + 1)
     axes.errorbar(rank, mean[order], np.nan_to_num(error[order]), fmt="o", markersize=3, linewidth=0.8)
     own = np.flatnonzero(order == config)
-    axes.plot(rank[own], mean[config][None][: len(own)], "o", label=f"configuration {config}")
+    axes.plot(rank[own], mean[order[own]], "o", label=f"configuration {config}")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.set(xlabel="configurations, best first", ylabel=name, title="held out: mean and standard error")
     axes.legend(frameon=False)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SIZE = 50  # members drawn at most
 BLOCK = 16  # members looked at together: their rows stay in a core's cache
+TASK = 4 * BLOCK  # members handed to a core at once
 
 Select = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 
@@ -91,7 +92,7 @@ def _selection(values: NDArray, target: NDArray, weight: Any, size: int) -> Iter
         )
     if size < 1:
         raise ValueError(f"size: found {size}, needs at least 1")
-    counted, weight = checked(np.moveaxis(values, 1, 0), target, weight)
+    counted, weight = checked(values.sum(0), target, weight)  # not finite where any member's is not
     if not classes(target):
         yield _of_numbers(values, target, counted, weight, size)
         return
@@ -100,7 +101,8 @@ def _selection(values: NDArray, target: NDArray, weight: Any, size: int) -> Iter
 
         def chosen(rows: NDArray) -> NDArray:
             rows = rows & counted
-            return _of_classes(true.compress(rows, 1), weight[rows].astype(np.float32), size, pool)
+            some = true if rows.all() else true.compress(rows, 1)
+            return _of_classes(some, weight[rows].astype(np.float32), size, pool)
 
         yield chosen
 
@@ -136,14 +138,17 @@ def _largest_gain(
     """Find the member of the largest gain, and write every gain computed into ``bound``."""
 
     def gains(some: NDArray, room: NDArray) -> NDArray:
-        for member, sums in zip(some, room, strict=False):
-            np.add(true[member], total, out=sums)
-        logs = room[: len(some)]
-        np.log(logs, out=logs)
-        return logs @ weight - before
+        found = np.empty(len(some))
+        for first in range(0, len(some), BLOCK):
+            block = some[first : first + BLOCK]
+            for member, sums in zip(block, room, strict=False):
+                np.add(true[member], total, out=sums)
+            logs = np.log(room[: len(block)], out=room[: len(block)])
+            found[first : first + BLOCK] = logs @ weight - before
+        return found
 
     order = np.argsort(-bound, kind="stable")
-    blocks = [order[i : i + BLOCK] for i in range(0, len(order), BLOCK)]
+    blocks = [order[i : i + TASK] for i in range(0, len(order), TASK)]
     best, largest, workers = -1, -np.inf, cores()
     rooms = np.empty((workers, BLOCK, len(total)), np.float32)
     for first in range(0, len(blocks), workers):
