@@ -53,12 +53,13 @@ def _group(configs: Sequence[Config], members: Members, folds: Sequence[Fold], n
     ids = members[numbers]
     own, place = np.unique(ids[:, 1], return_inverse=True)
     fixed, traced = parted(configs[ids[0, 0]])
-    values = {name: _column(name, configs, ids[:, 0]) for name in traced}
+    values = {name: column(name, configs, ids[:, 0]) for name in traced}
     each = Member(ids, place.ravel().astype(np.int32), values)
     return Group(fixed, each, np.asarray(numbers), stacked([folds[fold] for fold in own]))
 
 
-def _column(name: str, configs: Sequence[Config], ids: NDArray) -> NDArray:
+def column(name: str, configs: Sequence[Config], ids: NDArray) -> NDArray:
+    """Stack a traced hyper-parameter of configurations."""
     values = np.stack([np.asarray(configs[config][name]) for config in ids])
     return values.astype(jax.dtypes.canonicalize_dtype(values.dtype))
 

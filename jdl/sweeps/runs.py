@@ -20,6 +20,9 @@ from jdl.train.recipe import Recipe, RecipeError, Run
 
 if TYPE_CHECKING:  # takes a while to import
     import polars as pl
+    from matplotlib.figure import Figure
+
+    from jdl.sweeps.ensemble import Ensemble
 
 
 class Facts(NamedTuple):
@@ -116,10 +119,11 @@ class Runs:
         mean = self.mean(name)[0]
         if np.isnan(mean).all():
             raise RecipeError("best: no configuration was trained on all folds; give it more time")
-        up = self.greater if name is None or name == self.monitor else self._greater(name)
-        return int(np.nanargmax(mean) if up else np.nanargmin(mean))
+        return int(np.nanargmax(mean) if self.upwards(name) else np.nanargmin(mean))
 
-    def _greater(self, name: str) -> bool:
+    def upwards(self, name: str | None = None) -> bool:
+        """Whether a greater value of a score (``monitor`` unless named) is better."""
+        name = self.monitor if name is None else name
         return name != "loss" and self._example.metrics[name].greater
 
     def table(self) -> "pl.DataFrame":
@@ -197,8 +201,8 @@ class Runs:
         if not self.classes:
             return outputs
         if outputs.ndim == 1 or outputs.shape[-1] == 1:
-            second = np.asarray(jax.nn.sigmoid(outputs.reshape(len(outputs))))
-            return np.stack([1 - second, second], -1)
+            logit = outputs.reshape(len(outputs))
+            return np.asarray(jax.nn.sigmoid(np.stack([-logit, logit], -1)))  # exact near 0 on both sides
         return np.asarray(jax.nn.softmax(outputs, -1))
 
     def refit(self, config: int | None = None, seeds: int = 1) -> list[Run]:
@@ -218,6 +222,18 @@ class Runs:
         if len(done.results) < seeds:
             raise RecipeError(f"refit: {watch.ended}; nothing is kept")
         return [done.results[number].run for number in range(seeds)]
+
+    def ensemble(self, size: int = 50) -> "Ensemble":
+        """Select an ensemble of the configurations by their out-of-fold predictions: ``sweeps.ensemble``."""
+        from jdl.sweeps.ensemble import ensemble
+
+        return ensemble(self, size)
+
+    def plot(self, config: int | None = None, name: str | None = None) -> "Figure":
+        """Draw learning curves of a configuration and the scores of all: ``sweeps.plot``."""
+        from jdl.sweeps.curves import plot
+
+        return plot(self, config, name)
 
 
 def _plain(value: Any) -> Any:
