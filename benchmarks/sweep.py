@@ -99,11 +99,11 @@ def turn(name: str, case: str, size: Size, folder: Path, options: argparse.Names
     command = [name, case, json.dumps(size), str(rates), str(folder), repr(began), str(options.warm)]
     answers = answered(command, CONTENDERS[name].environment)
     if answers is None:
-        print(f"{case:8}{name:16}failed", flush=True)
+        print(f"{case:8}{name:26}failed", flush=True)
         return {"failed": True}
     cold, *warm = answers
     best = min(warm, key=lambda answer: answer["cost"][0])
-    print(f"{case:8}{name:16}cold {cold['cost'][0]:8.2f} s   warm {best['cost'][0]:8.2f} s", flush=True)
+    print(f"{case:8}{name:26}cold {cold['cost'][0]:8.2f} s   warm {best['cost'][0]:8.2f} s", flush=True)
     facts = {"rates": rates, "accuracy": cold["accuracy"], "load": load}
     return {"cold": cold["cost"], "warm": best["cost"], "fixed": best["fixed"]} | facts
 

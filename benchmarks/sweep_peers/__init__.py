@@ -11,14 +11,16 @@ size, each drawn anew in every epoch, each package with its own starting values;
   scikit-learn's and skorch's under ``GridSearchCV``, a plain loop of PyTorch and one of Keras on JAX. What a
   loop of one's own can share among members it shares: the prepared rows of a fold, and with Keras the
   compiled network, which is set back to new starting values.
-- PyTorch stacked, on all cores: ``torch.func`` (``vmap`` of ``grad``), or batched products written by hand;
-  Adam on the stacked parameters with a learning rate for each member; so many members at once.
+- PyTorch stacked: ``torch.func`` (``vmap`` of ``grad``), or batched products written by hand; Adam on the
+  stacked parameters with a learning rate for each member; so many members at once, by one process on all
+  cores or by two of one thread.
 - JAX by hand: ``jit(vmap(train))`` over all members with optax.
 - For information, ``jit(vmap(jdl.fit))`` over all members.
 """
 
 import importlib
 from collections.abc import Callable
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,8 +56,14 @@ ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THRE
 QUIET = {"PYTHONWARNINGS": "ignore"}  # that epochs are few, in every worker
 
 
-def _stacked(way: str, members: int | None) -> Contender:
-    return Contender("torch_stacked", STACKED, ("torch",), {"way": way, "at_once": members})
+def _stacked() -> dict[str, Contender]:
+    """So many members at once, on two threads or in two processes of one thread each."""
+    found = {}
+    for way, at_once, place in product(("func", "bmm"), (32, 64, None), ("threads", "processes")):
+        options = {"way": way, "at_once": at_once, "processes": 1 if place == "threads" else 2}
+        name = f"torch-{way}:{at_once or 'all'}:{place}"
+        found[name] = Contender("torch_stacked", STACKED, ("torch", "joblib"), options)
+    return found
 
 
 CONTENDERS = {
@@ -66,12 +74,7 @@ CONTENDERS = {
     "keras-loop": Contender(
         "keras_loop", LOOP, ("keras", "jax", "joblib"), environment=ONE_THREAD | {"KERAS_BACKEND": "jax"}
     ),
-    "torch-func:32": _stacked("func", 32),
-    "torch-func:64": _stacked("func", 64),
-    "torch-func:all": _stacked("func", None),
-    "torch-bmm:32": _stacked("bmm", 32),
-    "torch-bmm:64": _stacked("bmm", 64),
-    "torch-bmm:all": _stacked("bmm", None),
+    **_stacked(),
     "jax-vmap": Contender("jax_vmap", "naive vmap", ("jax", "optax")),
     "jdl-fit-vmap": Contender("jdl_vmap", "information", ("jdl", "jax")),
 }

@@ -24,7 +24,7 @@ def build(case: Case) -> Callable[[], Trained]:
     def train() -> Trained:
         ready = prepared(case)
         config, fold, _ = case.members.T
-        shift = ready.places(np.arange(len(case.folds)), np.zeros(len(case.folds), int))
+        shift = ready.begins(len(case.folds))
         keys = jax.random.split(jax.random.key(0), len(fold))
         given = jnp.asarray(ready.flat), jnp.asarray(case.y), (*own, jnp.asarray(shift))
         return Trained(case.by_configuration(swept(np.float32(case.rates)[config], fold, keys, *given)))

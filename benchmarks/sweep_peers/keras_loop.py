@@ -21,7 +21,7 @@ def build(case: Case) -> Callable[[], Trained]:
 
     def train() -> Trained:
         began = now()
-        ready = prepared(case, PROCESSES)
+        ready = prepared(case)
         fixed = now().since(began)
         jobs = (
             delayed(member)(case, ready.of(fold), *case.folds[fold], case.rates[config], seed)

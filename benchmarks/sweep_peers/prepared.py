@@ -9,33 +9,33 @@ from sweep_peers.cases import Case
 
 
 class Prepared(NamedTuple):
-    """Rows as the network takes them, ``(folds, n, d)`` float32, or ``(1, n, d)`` where all folds agree."""
+    """Rows as the network takes them: ``(n, d)`` float32 for each fold, or one where all folds agree."""
 
-    rows: NDArray
+    rows: tuple[NDArray, ...]
 
     def of(self, fold: int) -> NDArray:
         """Give all rows, prepared by the training rows of a fold."""
         return self.rows[fold if len(self.rows) > 1 else 0]
 
-    def places(self, fold: Any, rows: Any) -> Any:
-        """Give the places of rows in ``flat``."""
-        return rows + fold * self.rows.shape[1] if len(self.rows) > 1 else rows
+    def begins(self, folds: int) -> NDArray[np.int64]:
+        """Give where the rows of each fold begin in ``flat``."""
+        return np.arange(folds) * len(self.rows[0]) if len(self.rows) > 1 else np.zeros(folds, int)
 
     @property
     def flat(self) -> NDArray:
         """The rows of all folds below each other."""
-        return self.rows.reshape(-1, self.rows.shape[-1])
+        return np.concatenate(self.rows)
 
 
-def prepared(case: Case, processes: int = 1) -> Prepared:
-    """Learn from each fold's training rows and prepare all rows by it."""
+def prepared(case: Case) -> Prepared:
+    """Learn from each fold's training rows and prepare all rows by it, in two threads."""
     if not case.sizes:
-        return Prepared(case.numbers[None])
+        return Prepared((case.numbers,))
     from joblib import Parallel, delayed
 
     x = raw(case)
-    parts = Parallel(processes)(delayed(_fold)(case, x, train) for train, _ in case.folds)
-    return Prepared(np.stack(parts))
+    parts = Parallel(2, prefer="threads")(delayed(_fold)(case, x, train) for train, _ in case.folds)
+    return Prepared(tuple(parts))
 
 
 def raw(case: Case) -> NDArray:

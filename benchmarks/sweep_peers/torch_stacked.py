@@ -1,4 +1,4 @@
-"""PyTorch: members stacked along a leading axis, so many at once, on all cores."""
+"""PyTorch: members stacked along a leading axis, so many at once, in one process or in two."""
 
 import math
 import os
@@ -7,42 +7,47 @@ from itertools import pairwise
 
 import numpy as np
 import torch
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn import functional
 
 from sweep_peers import Trained
 from sweep_peers.cases import Case
-from sweep_peers.prepared import Prepared, prepared, rows
+from sweep_peers.prepared import prepared, rows
 from sweep_peers.torch_loop import mlp
 
 Tensors = list[torch.Tensor]
 Network = tuple[Tensors, Callable[..., Tensors], Callable[..., torch.Tensor]]  # parameters, gradient, outputs
 
 
-def build(case: Case, way: str, at_once: int | None) -> Callable[[], Trained]:
-    """Prepare each fold, then train one chunk of members after the other."""
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+def build(case: Case, way: str, at_once: int | None, processes: int) -> Callable[[], Trained]:
+    """Prepare each fold, then train one chunk of members after the other in each process."""
     make = {"func": by_func, "bmm": by_bmm}[way]
 
     def train() -> Trained:
-        torch.manual_seed(0)
         ready, members = prepared(case), case.members
-        size = at_once or len(members)
+        flat, begins = ready.flat, ready.begins(len(case.folds))
+        size = at_once or -(-len(members) // processes)
         chunks = (members[i : i + size] for i in range(0, len(members), size))
-        scores = [together(case, ready, chunk, make) for chunk in chunks]
-        return Trained(case.by_configuration(np.concatenate(scores)))
+        threads = max(1, len(os.sched_getaffinity(0)) // processes)
+        jobs = (delayed(together)(case, flat, begins, chunk, make, threads) for chunk in chunks)
+        return Trained(case.by_configuration(np.concatenate(Parallel(processes)(jobs))))
 
     return train
 
 
-def together(case: Case, ready: Prepared, members: NDArray, make: Callable[..., Network]) -> NDArray:
+def together(
+    case: Case, flat: NDArray, begins: NDArray, members: NDArray, make: Callable[..., Network], threads: int
+) -> NDArray:
     """Train members side by side; give their accuracies."""
+    torch.set_num_threads(threads)
+    torch.manual_seed(int(members[0] @ (1 << 20, 1 << 10, 1)))
     count, (config, fold, _) = len(members), members.T
-    table, labels = torch.from_numpy(ready.flat), torch.from_numpy(case.y).long()
+    table, labels = torch.from_numpy(flat), torch.from_numpy(case.y).long()
     own, held, weight = (part[fold] for part in rows(case))
     own = torch.from_numpy(own)
-    shift = torch.from_numpy(ready.places(fold, np.zeros(count, int)))[:, None]
+    shift = torch.from_numpy(begins[fold])[:, None]
     rate = torch.tensor(case.rates, dtype=torch.float32)[config]
     params, gradient, outputs = make(count, (table.shape[1], *case.widths, case.classes))
     step = adam(params, rate)
