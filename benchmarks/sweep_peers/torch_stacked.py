@@ -32,7 +32,8 @@ def build(case: Case, way: str, at_once: int | None, processes: int) -> Callable
         chunks = (members[i : i + size] for i in range(0, len(members), size))
         threads = max(1, len(os.sched_getaffinity(0)) // processes)
         jobs = (delayed(together)(case, flat, begins, chunk, make, threads) for chunk in chunks)
-        return Trained(case.by_configuration(np.concatenate(Parallel(processes)(jobs))))
+        found = Parallel(processes, mmap_mode="c")(jobs)  # PyTorch warns of arrays that it may not write
+        return Trained(case.by_configuration(np.concatenate(found)))
 
     return train
 
