@@ -71,7 +71,7 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
     What one network learns from few rows depends much on where it began. Below ``SMALL`` rows several small
     ones answer together, the more the fewer the rows: 8 up to 667, which take no longer than one of a larger
     table. A quantity's numbers are then scaled robustly, as ranks of few rows bend what is straight, and its
-    epochs are fewer. Targets of several classes are smoothed, by a hundredth a class and at most a tenth.
+    epochs are fewer. Labels of more than five classes are smoothed, by a tenth from ten classes on.
     """
     waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05}
     regression, small = schema.task == "regression", rows < SMALL
@@ -93,7 +93,7 @@ def _few_quantities(hyper: Hyper) -> Hyper:
 
 
 def _few_classes(classes: int) -> Hyper:
-    return {"label_smoothing": min(0.01 * classes, 0.1) if classes > 2 else 0.0}
+    return {"label_smoothing": min(max(0.02 * (classes - 5), 0.0), 0.1)}
 
 
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:

@@ -58,12 +58,12 @@ def test_few_rows_are_answered_by_several_members() -> None:
     assert [models.defaults(400, schema)["numbers"] for schema in (SORT, AMOUNT)] == ["ranked", "robust"]
 
 
-def test_smoothing_is_of_several_classes() -> None:
-    two = Schema(Target("t", "classification", classes=("no", "yes")), NUMBERS)
-    ten = Schema(Target("t", "classification", classes=tuple("0123456789")), NUMBERS)
-    found = [models.defaults(400, schema)["label_smoothing"] for schema in (two, SORT, ten, AMOUNT)]
-    np.testing.assert_allclose(found, [0.0, 0.03, 0.1, 0.0])
-    assert models.defaults(4000, ten)["label_smoothing"] == 0.0
+def test_smoothing_is_of_many_classes() -> None:
+    of = lambda names: Schema(Target("t", "classification", classes=tuple(names)), NUMBERS)
+    schemas = (SORT, of("abcde"), of("abcdef"), of("0123456789"), of("abcdefghijkl"), AMOUNT)
+    found = [models.defaults(400, schema)["label_smoothing"] for schema in schemas]
+    np.testing.assert_allclose(found, [0.0, 0.0, 0.02, 0.1, 0.1, 0.0])
+    assert models.defaults(4000, of("0123456789"))["label_smoothing"] == 0.0
 
 
 def test_members_learn_apart_and_answer_together() -> None:
