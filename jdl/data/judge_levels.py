@@ -60,6 +60,9 @@ def digits(values: Texts) -> Column | Dropped | None:
     long = widths.min()
     if isinstance(long, int) and long > 15 and share > 0.99 and not names.is_quantity(values.name):
         return _nearly_unique(values, f"numbers of {long} digits and more")
+    if share == 1.0 and len(values.texts) > 2 and values.present >= FEW_ROWS and names.is_key(values.name):
+        why = "digits, by the column's name codes and no quantities"
+        return _nearly_unique(values, why) or category(values, why)
     return None
 
 

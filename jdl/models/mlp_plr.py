@@ -1,22 +1,27 @@
 """The network of a table's rows that embeds its numbers."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import jax.numpy as jnp
 
-from jdl import features, nn
+from jdl import features, losses, nn
 from jdl.models.levels import levels
+from jdl.models.members import mean_of_members, member_losses
 from jdl.models.mlp import body
 from jdl.models.mlp import defaults as of_mlp
 from jdl.models.row import Row, vector
-from jdl.models.task import Hyper, assembled, cosine_adamw, course, ranked, task
+from jdl.models.smoothing import unsmoothed
+from jdl.models.task import Hyper, Task, assembled, cosine_adamw, course, ranked, robust, task
 from jdl.nn.layer import Layer, Scope
-from jdl.train.recipe import Recipe
+from jdl.train.recipe import Recipe, RecipeError, identity
 
 if TYPE_CHECKING:  # readers of tables are not needed to train on one
     from jdl.data.schema import Schema
 
 WAVES = ("embedding", "frequencies", "lowest", "highest")
+NUMBERS = {"ranked": ranked, "robust": robust}
+SMALL = 3000  # training rows below which several networks answer together
 
 
 @nn.constructor
@@ -62,17 +67,46 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
 
     Classes are told by values of few distinct numbers, which short waves pick out; small tables get none so
     short that they only tell row from row. A quantity varies smoothly, and takes longer waves and more steps.
+
+    What one network learns from few rows depends much on where it began. Below ``SMALL`` rows several small
+    ones answer together, the more the fewer the rows: 8 up to 667, which take no longer than one of a larger
+    table. A quantity's numbers are then scaled robustly, as ranks of few rows bend what is straight, and its
+    epochs are fewer. Labels of more than five classes are smoothed, by a tenth from ten classes on.
     """
     waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05}
-    if schema.task == "regression":
-        hyper = of_mlp(rows, schema) | course(rows, 6000) | {"dropout": 0.1, "learning_rate": 3e-3}
-        return hyper | waves | {"highest": 3.0 if rows >= 3000 else 1.0}
-    return of_mlp(rows, schema) | waves | {"highest": min(max(rows / 1000, 1.0), 30.0)}
+    regression, small = schema.task == "regression", rows < SMALL
+    hyper = of_mlp(rows, schema) | waves | {"members": 1, "numbers": "ranked", "label_smoothing": 0.0}
+    if regression:
+        hyper |= course(rows, 6000) | {"dropout": 0.1, "learning_rate": 3e-3}
+        hyper |= {"highest": 1.0 if small else 3.0}
+    else:
+        hyper |= {"highest": min(max(rows / 1000, 1.0), 30.0)}
+    if small:
+        hyper |= {"widths": (64, 64), "embedding": 4, "frequencies": 8}
+        hyper |= {"members": min(max(round(5000 / rows), 2), 8)}
+        hyper |= _few_quantities(hyper) if regression else _few_classes(len(schema.classes))
+    return hyper
+
+
+def _few_quantities(hyper: Hyper) -> Hyper:
+    return {"numbers": "robust", "epochs": min(hyper["epochs"], 30)}
+
+
+def _few_classes(classes: int) -> Hyper:
+    return {"label_smoothing": min(max(0.02 * (classes - 5), 0.0), 0.1)}
 
 
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
-    """Make the recipe of an ``mlp_plr``: numbers by rank; AdamW, the learning rate falling to 0."""
-    about = task(schema)
+    """Make the recipe of one ``mlp_plr``, or of several ``members``: AdamW, the learning rate falling to 0.
+
+    ``numbers`` are prepared by rank (``"ranked"``) or by median and quartiles (``"robust"``). Each member
+    learns by its own loss, and the mean of what they say is the prediction; what ``label_smoothing`` takes
+    from the probabilities of classes is given back to them.
+    """
+    if hyper["numbers"] not in NUMBERS:
+        needed = " or ".join(map(repr, NUMBERS))
+        raise RecipeError(f"hyper-parameter 'numbers': found {hyper['numbers']!r}, needs {needed}")
+    about, members = task(schema), hyper["members"]
     net = mlp_plr(
         about.outputs,
         tuple(hyper["widths"]),
@@ -80,5 +114,17 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
         dropout=hyper["dropout"],
         **{name: hyper[name] for name in WAVES},
     )
-    prepare = features.table(schema, numbers=ranked())
-    return assembled(about, net, prepare, cosine_adamw(hyper), hyper)
+    parts = _smoothed(about, hyper["label_smoothing"])
+    if members > 1:
+        net = nn.ensemble(net, members)
+        mean, said = mean_of_members(about.name), parts["predict"]
+        parts = {"loss": member_losses(parts["loss"]), "predict": lambda outputs: said(mean(outputs))}
+    prepare = features.table(schema, numbers=NUMBERS[hyper["numbers"]]())
+    return assembled(about, net, prepare, cosine_adamw(hyper), hyper, **parts)
+
+
+def _smoothed(about: Task, smoothing: Any) -> dict[str, Any]:
+    if about.name != "classification":
+        return {"loss": about.loss, "predict": identity}
+    loss = partial(losses.cross_entropy, label_smoothing=smoothing)
+    return {"loss": loss, "predict": partial(unsmoothed, smoothing=smoothing)}

@@ -9,7 +9,7 @@ import numpy as np
 from jdl import features, losses, nn, optim
 from jdl.models.few_levels import robust_levels
 from jdl.models.start import start_from_rows
-from jdl.models.task import assembled, steps_of, task
+from jdl.models.task import assembled, robust, steps_of, task
 from jdl.nn.layer import Layer, Scope
 from jdl.train.recipe import Recipe
 
@@ -134,8 +134,7 @@ def recipe(schema: "Schema", hyper: dict[str, Any]) -> Recipe:
     """
     about = task(schema)
     levels = features.by_cardinality(robust_levels(), features.ordinal(), threshold=hyper["one_hot"])
-    numbers = features.chain(features.robust(), features.impute_constant(0.0))
-    prepare = features.table(schema, numbers=numbers, categories=levels)
+    prepare = features.table(schema, numbers=robust(), categories=levels)
     net, steps = network(about.outputs, features.cardinalities(schema, levels), hyper)
     by_task: dict[str, Any] = {"start": start_from_rows(net)}
     if about.name == "regression":

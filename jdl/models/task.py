@@ -78,6 +78,11 @@ def ranked() -> Prepare:
     return features.chain(features.quantile_normal(), features.impute_constant(0.0))
 
 
+def robust() -> Prepare:
+    """Scale numbers by their median and quartiles, a missing one becomes the median."""
+    return features.chain(features.robust(), features.impute_constant(0.0))
+
+
 def course(rows: int, steps: int, smallest: int = 32, largest: int = 1024) -> Hyper:
     """Give batch size and epochs: small tables get small batches, and more epochs to make up the steps.
 

@@ -389,7 +389,8 @@ def test_keys_that_recur_are_levels() -> None:
     assert len(judged(KEYS["UUIDs"][:5]).levels) == 5
     assert isinstance(judged([0, 1], "yes_no"), Number)
     by_name = judged([17, 4, 17, 9], "customer_id")
-    assert by_name.levels == ("17", "4", "9")
+    assert by_name.levels == ("17", "4", "9") == judged(["17", "4", "17", "9"], "customer_id").levels
+    assert isinstance(judged(["17", "4", "17", "9"], "customers"), Number)
     frame = pl.DataFrame({"customer_id": [17.0, None, 4.0]})
     schema = infer_schema(pl.DataFrame({"customer_id": [17, 4, 9] * 20}))
     assert schema.encode(frame)["categories"][:, 0].tolist() == [1, 0, 2]  # of "17", "4", "9"

@@ -225,7 +225,7 @@ def test_hyper_parameters_that_cannot_be(name: str, value: object, folder: Path,
 def test_arrays_that_do_not_fit(folder: Path, classifier: Model) -> None:
     arrays = named_arrays(classifier)
     reseal(folder, hyper=dict(classifier.hyper) | {"widths": [9]})
-    with pytest.raises(ModelError, match=r"'params/body/dense/w' is float32\[\d+, 8\], the network needs"):
+    with pytest.raises(ModelError, match=r"'params/body/dense/w' is float32\[8, \d+, 8\], the network needs"):
         load(folder)
     reseal(folder, hyper=dict(classifier.hyper))
     for changed, message in (

@@ -4,10 +4,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
+from hypothesis import given
+from hypothesis import strategies as st
 
 import jdl
 from jdl import models
 from jdl.data import Category, Number, Schema, Target
+from jdl.models.smoothing import unsmoothed
 from jdl.train import RecipeError
 
 NUMBERS, CATEGORIES = (Number("a"), Number("b", missing=2)), (Category("c", ("x", "y", "z")),)
@@ -36,13 +40,52 @@ def test_the_same_schema_gives_the_same_function() -> None:
     assert models.tabular(SORT, "mlp") is not models.tabular(SORT)
 
 
-@pytest.mark.parametrize("network", ["mlp", "mlp_plr"])
-def test_defaults_are_what_the_function_takes(network: str) -> None:
-    function, hyper = models.recipe(SORT, 1000, network)
+@pytest.mark.parametrize(
+    "network, rows, head",
+    [("mlp", 1000, (128, 3)), ("mlp_plr", 3000, (128, 3)), ("mlp_plr", 1000, (5, 64, 3))],
+)
+def test_defaults_are_what_the_function_takes(network: str, rows: int, head: tuple[int, ...]) -> None:
+    function, hyper = models.recipe(SORT, rows, network)
     recipe = function(hyper)
     assert recipe.monitor == "loss" and list(recipe.metrics) == ["accuracy"]
     features = {"numbers": jnp.zeros(2), "categories": jnp.zeros(1, int), "flat": jnp.zeros(1)}
-    assert recipe.network.specs(features)["params"]["body/head/w"].shape == (128, 3)
+    assert recipe.network.specs(features)["params"]["body/head/w"].shape == head
+
+
+def test_few_rows_are_answered_by_several_members() -> None:
+    members = [models.defaults(rows, SORT)["members"] for rows in (1, 600, 1000, 2500, 3000, 10**6)]
+    assert members == [8, 8, 5, 2, 1, 1]
+    assert [models.defaults(400, schema)["numbers"] for schema in (SORT, AMOUNT)] == ["ranked", "robust"]
+
+
+def test_smoothing_is_of_many_classes() -> None:
+    of = lambda names: Schema(Target("t", "classification", classes=tuple(names)), NUMBERS)
+    schemas = (SORT, of("abcde"), of("abcdef"), of("0123456789"), of("abcdefghijkl"), AMOUNT)
+    found = [models.defaults(400, schema)["label_smoothing"] for schema in schemas]
+    np.testing.assert_allclose(found, [0.0, 0.0, 0.02, 0.1, 0.1, 0.0])
+    assert models.defaults(4000, of("0123456789"))["label_smoothing"] == 0.0
+
+
+def test_members_learn_apart_and_answer_together() -> None:
+    """The loss is the mean of the members' own, the prediction the mean of their probabilities."""
+    function, hyper = models.recipe(SORT, 600)
+    recipe = function(hyper | {"members": 2, "label_smoothing": 0.2})
+    outputs, target = np.array([[2.0, 0.0, -1.0], [0.5, 1.0, 3.0]]), 2
+    shares = scipy.special.softmax(outputs, 1)
+    smoothed = 0.8 * np.eye(3)[target] + 0.2 / 3
+    loss = -np.mean(np.log(shares) @ smoothed)
+    np.testing.assert_allclose(recipe.loss(jnp.array(outputs), target), loss, rtol=1e-5)
+    want = np.maximum((shares.mean(0) - 0.2 / 3) / 0.8, 3e-4)
+    found = scipy.special.softmax(recipe.predict(jnp.array(outputs)))
+    np.testing.assert_allclose(found, want / want.sum(), rtol=1e-5)
+
+
+@given(st.lists(st.floats(0.01, 1.0), min_size=2, max_size=6), st.floats(0.0, 0.9))
+def test_smoothing_is_taken_back(weights: list[float], smoothing: float) -> None:
+    shares = np.array(weights) / sum(weights)
+    said = (1 - smoothing) * shares + smoothing / len(shares)
+    found = jax.nn.softmax(unsmoothed(np.log(said).astype(np.float32), smoothing))
+    np.testing.assert_allclose(found, shares, atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +105,8 @@ def test_names_that_are_not_known() -> None:
     del hyper["dropout"]
     with pytest.raises(RecipeError, match="hyper-parameter 'dropout' is missing"):
         function(hyper)
+    with pytest.raises(RecipeError, match="'numbers': found 'rank', needs 'ranked' or 'robust'"):
+        models.tabular(SORT)(models.defaults(9, SORT) | {"numbers": "rank"})
     with pytest.raises(RecipeError, match="network: found 'mlpx', needs one of linear, mlp, mlp_plr"):
         models.recipe(SORT, 100, "mlpx")
 
