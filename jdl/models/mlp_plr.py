@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 
 from jdl import features, nn
-from jdl.models.levels import levels
+from jdl.models.levels import MOST, levels
 from jdl.models.mlp import body
 from jdl.models.mlp import defaults as of_mlp
 from jdl.models.row import Row, vector
@@ -16,6 +16,9 @@ from jdl.train.recipe import Recipe
 if TYPE_CHECKING:  # readers of tables are not needed to train on one
     from jdl.data.schema import Schema
 
+# Vectors of levels begin near nothing, learn fast and forget fast, within ten steps at first: what a row
+# taught its own level is gone when the row comes again, what other rows of the level taught is not.
+START, PACE, FORGETTING = nn.init.normal(3e-4), 30.0, 1e3
 WAVES = ("embedding", "frequencies", "lowest", "highest")
 
 
@@ -48,8 +51,9 @@ def mlp_plr(
     ((3,), (23, 16))
     """
     waves = nn.periodic(embedding, frequencies=frequencies, lowest=lowest, highest=highest)
+    vectors = levels(cardinalities, start=START, pace=PACE)
 
-    @nn.layer(waves=waves, categories=levels(cardinalities), body=body(outputs, widths, dropout))
+    @nn.layer(waves=waves, categories=vectors, body=body(outputs, widths, dropout))
     def mlp_plr(my: Scope, row: Row) -> Any:
         plain, waved = vector(row, my.categories(row["categories"])), my.waves(row["numbers"])
         return my.body(jnp.concatenate([plain, waved.reshape(-1)]))
@@ -72,13 +76,16 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
 
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     """Make the recipe of an ``mlp_plr``: numbers by rank; AdamW, the learning rate falling to 0."""
-    about = task(schema)
+    about, sizes = task(schema), features.cardinalities(schema)
     net = mlp_plr(
         about.outputs,
         tuple(hyper["widths"]),
-        cardinalities=features.cardinalities(schema),
+        cardinalities=sizes,
         dropout=hyper["dropout"],
         **{name: hyper[name] for name in WAVES},
     )
     prepare = features.table(schema, numbers=ranked())
-    return assembled(about, net, prepare, cosine_adamw(hyper), hyper)
+    decay = {"*/b": 0.0}
+    if max(sizes, default=0) > MOST:
+        decay["*/table/w"] = FORGETTING / hyper["learning_rate"]
+    return assembled(about, net, prepare, cosine_adamw(hyper, decay), hyper)
