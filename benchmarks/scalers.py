@@ -1,6 +1,7 @@
 """How fast numbers are scaled, against scikit-learn: fitted on a table and applied to it.
 
-Run `python benchmarks/scalers.py [--rows 1000000] [--columns 50] [--repeats 5] [--only quantile_normal …]`.
+python benchmarks/scalers.py [--rows 1000000] [--columns 50] [--repeats 5] [--only standard …] [--out FILE]
+
 Both sides take turns in one process, on float32 columns of four kinds with missing values. It prints
 the medians in seconds, elapsed and of the processor, and the ratios, theirs to ours.
 """
@@ -10,15 +11,18 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from measure import machine
 from sklearn import preprocessing
 from sklearn.impute import SimpleImputer
 
 from jdl import features
 
+PACKAGES = ("jax", "jaxlib", "numpy", "scikit-learn")
 PAIRS: dict[str, tuple[features.Prepare, Callable]] = {
     "standard": (features.standard(), preprocessing.StandardScaler),
     "min_max": (features.min_max(), preprocessing.MinMaxScaler),
@@ -83,10 +87,15 @@ def main() -> None:
     parser.add_argument("--columns", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--only", nargs="*", choices=PAIRS, default=list(PAIRS))
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     x = table(options.rows, options.columns)
+    found = []
     for name in options.only:
-        print(json.dumps(measure(name, x, options.repeats)), flush=True)
+        found.append(measure(name, x, options.repeats))
+        print(json.dumps(found[-1]), flush=True)
+    if options.out is not None:
+        options.out.write_text(json.dumps({"machine": machine(PACKAGES), "found": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

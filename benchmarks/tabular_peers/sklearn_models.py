@@ -1,5 +1,6 @@
-"""scikit-learn's own network and linear models, on standardised numbers and one-hot categories."""
+"""scikit-learn's own network and linear models, on standardised numbers and encoded categories."""
 
+import math
 from typing import Any
 
 from tables import Table
@@ -12,13 +13,16 @@ STOPPED = (
 )
 
 
-def fit(table: Table, seed: int, model: str) -> Fitted:
-    """Fit the network (``mlp``) or logistic or ridge regression (``linear``)."""
+def fit(table: Table, seed: int, model: str, most: float = math.inf) -> Fitted:
+    """Fit the network (``mlp``), boosted trees (``hgb``), or logistic or ridge regression (``linear``).
+
+    Categories of more than ``most`` levels are encoded by the target, the others one-hot.
+    """
     seconds: dict[str, float] = {}
     x, test = frames(table, categorical=False)
     y = targets(table)[0]
     with timed(seconds, "import"):
-        made = _pipeline(table, _mlp(table, seed) if model == "mlp" else _linear(table))
+        made = _pipeline(table, MAKE[model](table, seed), most, seed)
     with timed(seconds, "fit"):
         made.fit(x, y)
     with timed(seconds, "predict"):
@@ -26,15 +30,22 @@ def fit(table: Table, seed: int, model: str) -> Fitted:
     return Fitted(outputs, seconds)
 
 
-def _pipeline(table: Table, last: Any) -> Any:
+def _pipeline(table: Table, last: Any, most: float, seed: int) -> Any:
     from sklearn.compose import TransformedTargetRegressor, make_column_transformer
     from sklearn.impute import SimpleImputer
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
+    many = [name for name in table.categories if table.train[name].n_unique() > most]
+    few = [name for name in table.categories if name not in many]
     columns = make_column_transformer(
-        (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), table.numbers),
-        (OneHotEncoder(handle_unknown="ignore"), table.categories),
+        (
+            make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler()),
+            table.numbers,
+        ),
+        (OneHotEncoder(handle_unknown="ignore"), few),
+        (make_pipeline(TargetEncoder(random_state=seed), StandardScaler()), many),
+        sparse_threshold=0.3 if most == math.inf else 0.0,
     )
     if not table.classes:
         last = TransformedTargetRegressor(last, transformer=StandardScaler())
@@ -48,7 +59,18 @@ def _mlp(table: Table, seed: int) -> Any:
     return kind(random_state=seed, early_stopping=table.train.height > STOPPED)
 
 
-def _linear(table: Table) -> Any:
+def _hgb(table: Table, seed: int) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    return (HistGradientBoostingClassifier if table.classes else HistGradientBoostingRegressor)(
+        random_state=seed
+    )
+
+
+def _linear(table: Table, seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression, Ridge
 
     return LogisticRegression(max_iter=1000) if table.classes else Ridge()
+
+
+MAKE = {"mlp": _mlp, "hgb": _hgb, "linear": _linear}

@@ -1,5 +1,6 @@
 """Mergeable moments of columns, in which a row of weight zero has no part."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -26,14 +27,21 @@ class Moments(NamedTuple):
 
 def moments_of(rows: jax.Array, weight: jax.Array) -> Moments:
     """Take the moments of the columns of ``rows`` (n, p), of finite values in rows of weight above zero."""
+    return in_chunks(_of_chunk, merge, rows, weight)
+
+
+def in_chunks(
+    of_chunk: Callable[..., Any], merge: Callable[..., Any], rows: jax.Array, weight: jax.Array
+) -> Any:
+    """Join ``of_chunk(rows, weight)`` of some rows at a time, which a processor keeps at hand."""
     n = len(rows)
     if n <= CHUNK:
-        return _of_chunk(rows, weight)
+        return of_chunk(rows, weight)
     whole = n // CHUNK * CHUNK
     parts = rows[:whole].reshape(-1, CHUNK, rows.shape[1]), weight[:whole].reshape(-1, CHUNK)
     joined, _ = jax.lax.scan(
-        lambda seen, part: (merge(seen, _of_chunk(*part)), None),
-        _of_chunk(rows[whole:], weight[whole:]),
+        lambda seen, part: (merge(seen, of_chunk(*part)), None),
+        of_chunk(rows[whole:], weight[whole:]),
         parts,
     )
     return joined

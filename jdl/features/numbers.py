@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jdl.features import sample
-from jdl.features.moments import mean_and_std, merge, moments_of
+from jdl.features.moments import in_chunks, mean_and_std, merge, moments_of
 from jdl.features.prepare import Prepare, Summary, both, from_summary, stateless, weights
 
 Stats = dict[str, jax.Array]
@@ -168,7 +168,11 @@ def _filled(center: jax.Array, row: jax.Array, fold: Any = None, key: Any = None
 
 
 def _range_of(key: Any, rows: jax.Array, target: Any, weight: Any, first: Any = 0) -> Any:
-    there = (weights(len(rows), weight, rows.dtype)[:, None] > 0) & jnp.isfinite(rows)
+    return in_chunks(_range_of_chunk, _wider, rows, weights(len(rows), weight, rows.dtype))
+
+
+def _range_of_chunk(rows: jax.Array, weight: jax.Array) -> Any:
+    there = (weight[:, None] > 0) & jnp.isfinite(rows)
     low = jnp.min(rows, 0, where=there, initial=jnp.inf)
     return low, jnp.max(rows, 0, where=there, initial=-jnp.inf)
 

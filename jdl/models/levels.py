@@ -8,13 +8,19 @@ import numpy as np
 from jdl import nn
 from jdl.nn.layer import Layer, Scope
 
+MOST = 64  # codes that are one-hot
+
 
 @nn.constructor
-def levels(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -> Layer:
+def levels(
+    cardinalities: tuple[int, ...], *, most: int = MOST, width: int = 16, start: Any = None, pace: float = 1.0
+) -> Layer:
     """Lay the codes of categories ``(q,)`` out as one vector.
 
     A category of at most ``most`` codes is one-hot, slot 0 included; the others are embedded, each in
-    ``width`` numbers. Categories come in their order, the one-hot ones first.
+    ``width`` numbers. Categories come in their order, the one-hot ones first. Vectors are ``pace`` times
+    parameters drawn by ``start`` (as ``nn.embed`` does unless given): under an optimizer whose steps have one
+    size, such as Adam, they learn so many times as fast.
 
     >>> import jax, jax.numpy as jnp
     >>> from jdl import models
@@ -34,14 +40,15 @@ def levels(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -
         return nn.function(one_hot)
     starts = np.cumsum(sizes[many]) - sizes[many]
 
-    @nn.layer(table=nn.embed(int(sizes[many].sum()), width))
+    @nn.layer(table=nn.embed(int(sizes[many].sum()), width, init=start))
     def levels(my: Scope, codes: Any) -> Any:
-        return jnp.concatenate([one_hot(codes), my.table(codes[many] + starts).reshape(-1)])
+        vectors = my.table(codes[many] + starts).reshape(-1)
+        return jnp.concatenate([one_hot(codes), vectors if pace == 1 else pace * vectors])
 
     return levels
 
 
-def level_chunks(cardinalities: tuple[int, ...], *, most: int = 64, width: int = 16) -> tuple[int, ...]:
+def level_chunks(cardinalities: tuple[int, ...], *, most: int = MOST, width: int = 16) -> tuple[int, ...]:
     """Give how many numbers of ``levels(cardinalities, …)`` belong to each category, in its order.
 
     >>> level_chunks((3, 100, 2))

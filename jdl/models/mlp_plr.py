@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import jax.numpy as jnp
 
 from jdl import features, losses, nn
-from jdl.models.levels import levels
+from jdl.models.hidden import hidden
+from jdl.models.levels import MOST, levels
 from jdl.models.members import mean_of_members, member_losses
 from jdl.models.mlp import body
 from jdl.models.mlp import defaults as of_mlp
@@ -19,6 +20,10 @@ from jdl.train.recipe import Recipe, RecipeError, identity
 if TYPE_CHECKING:  # readers of tables are not needed to train on one
     from jdl.data.schema import Schema
 
+# Vectors of levels begin near nothing, learn fast and forget fast, within ten steps at first: what a row
+# taught its own level is gone when the row comes again, what other rows of the level taught is not.
+START, PACE, FORGETTING = nn.init.normal(3e-4), 30.0, 1e3
+MOST_HIDDEN = 0.5
 WAVES = ("embedding", "frequencies", "lowest", "highest")
 NUMBERS = {"ranked": ranked, "robust": robust}
 SMALL = 3000  # training rows below which several networks answer together
@@ -35,12 +40,15 @@ def mlp_plr(
     frequencies: int = 32,
     lowest: Any = 0.05,
     highest: Any = 30.0,
+    gaps: tuple[int, ...] = (),
+    hide: Any = 0.0,
 ) -> Layer:
     """Make a multi-layer perceptron of one row and the periodic embeddings of its numbers.
 
     As ``mlp``, with ``nn.periodic(embedding, frequencies=…, lowest=…, highest=…)`` of the numbers beside the
-    numbers themselves. Waves let it bend sharply along a column, as trees do. ``dropout``, ``lowest`` and
-    ``highest`` may be traced.
+    numbers themselves. Waves let it bend sharply along a column, as trees do. ``gaps`` are the numbers that
+    may be missing, ``hide`` says how many more of them to hide in training (see ``hidden``); a number that is
+    not there has no waves. ``dropout``, ``lowest``, ``highest`` and ``hide`` may be traced.
 
     Source: MLP-PLR of Gorishniy, Rubachev and Babenko 2022, https://arxiv.org/abs/2203.05556.
 
@@ -53,10 +61,15 @@ def mlp_plr(
     ((3,), (23, 16))
     """
     waves = nn.periodic(embedding, frequencies=frequencies, lowest=lowest, highest=highest)
+    vectors = levels(cardinalities, start=START, pace=PACE)
 
-    @nn.layer(waves=waves, categories=levels(cardinalities), body=body(outputs, widths, dropout))
+    parts = {"hidden": hidden(gaps, hide)} if gaps else {}
+
+    @nn.layer(waves=waves, categories=vectors, body=body(outputs, widths, dropout), **parts)
     def mlp_plr(my: Scope, row: Row) -> Any:
+        row, there = my.hidden(row) if gaps else (row, None)
         plain, waved = vector(row, my.categories(row["categories"])), my.waves(row["numbers"])
+        waved = waved if there is None else waved * there[:, None]
         return my.body(jnp.concatenate([plain, waved.reshape(-1)]))
 
     return mlp_plr
@@ -73,7 +86,7 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
     table. A quantity's numbers are then scaled robustly, as ranks of few rows bend what is straight, and its
     epochs are fewer. Labels of more than five classes are smoothed, by a tenth from ten classes on.
     """
-    waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05}
+    waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05, "hide": 1.0}
     regression, small = schema.task == "regression", rows < SMALL
     hyper = of_mlp(rows, schema) | waves | {"members": 1, "numbers": "ranked", "label_smoothing": 0.0}
     if regression:
@@ -106,12 +119,14 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     if hyper["numbers"] not in NUMBERS:
         needed = " or ".join(map(repr, NUMBERS))
         raise RecipeError(f"hyper-parameter 'numbers': found {hyper['numbers']!r}, needs {needed}")
-    about, members = task(schema), hyper["members"]
+    about, members, sizes = task(schema), hyper["members"], features.cardinalities(schema)
     net = mlp_plr(
         about.outputs,
         tuple(hyper["widths"]),
-        cardinalities=features.cardinalities(schema),
+        cardinalities=sizes,
         dropout=hyper["dropout"],
+        gaps=tuple(i for i, number in enumerate(schema.numbers) if number.missing),
+        hide=_as_many_as_miss(schema, hyper),
         **{name: hyper[name] for name in WAVES},
     )
     parts = _smoothed(about, hyper["label_smoothing"])
@@ -120,7 +135,10 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
         mean, said = mean_of_members(about.name), parts["predict"]
         parts = {"loss": member_losses(parts["loss"]), "predict": lambda outputs: said(mean(outputs))}
     prepare = features.table(schema, numbers=NUMBERS[hyper["numbers"]]())
-    return assembled(about, net, prepare, cosine_adamw(hyper), hyper, **parts)
+    decay = {"*/b": 0.0}
+    if max(sizes, default=0) > MOST:
+        decay["*/table/w"] = FORGETTING / hyper["learning_rate"]
+    return assembled(about, net, prepare, cosine_adamw(hyper, decay), hyper, **parts)
 
 
 def _smoothed(about: Task, smoothing: Any) -> dict[str, Any]:
@@ -128,3 +146,9 @@ def _smoothed(about: Task, smoothing: Any) -> dict[str, Any]:
         return {"loss": about.loss, "predict": identity}
     loss = partial(losses.cross_entropy, label_smoothing=smoothing)
     return {"loss": loss, "predict": partial(unsmoothed, smoothing=smoothing)}
+
+
+def _as_many_as_miss(schema: "Schema", hyper: Hyper) -> tuple[Any, ...]:
+    """Give for each number that may be missing how often to hide it: ``hide`` times the share that misses."""
+    missing = [number.missing for number in schema.numbers if number.missing]
+    return tuple(hyper["hide"] * min(count / hyper["rows"], MOST_HIDDEN) for count in missing)

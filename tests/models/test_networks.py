@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jdl import models, nn
+from jdl.models.hidden import hidden
 
 ROW = {"numbers": jnp.array([0.5, -2.0]), "categories": jnp.array([2, 0, 1]), "flat": jnp.array([1.0, 0.25])}
 CARDINALITIES = (3, 4, 2)
@@ -27,6 +28,10 @@ def test_many_levels_are_embedded() -> None:
     assert table.shape == (170, 5)
     want = np.concatenate([np.eye(3)[1], np.eye(2)[1], table[69], table[70 + 99]])
     np.testing.assert_array_equal(net(params, codes), want)
+    near = models.levels((3, 70, 2, 100), width=5, start=nn.init.zeros, pace=30.0)
+    assert near.specs(codes)["params"]["table/w"].shape == (170, 5)
+    assert (near(near.init(jax.random.key(0), codes)[0], codes)[5:] == 0).all()
+    np.testing.assert_allclose(near(params, codes)[5:], 30 * want[5:], rtol=1e-6)
 
 
 def test_mlp_is_affine_maps_and_rectifiers() -> None:
@@ -81,3 +86,26 @@ def test_dropout_is_vmapped() -> None:
 
     both = jax.vmap(outputs)(jnp.array([0.0, 0.5]))
     assert not np.allclose(both[0], both[1])
+
+
+def test_hidden_numbers_are_as_missing_ones() -> None:
+    net = models.mlp_plr(2, (6,), embedding=3, frequencies=4, gaps=(1,), hide=1.0)
+    row = {"numbers": jnp.array([0.5, -2.0]), "categories": jnp.zeros(0, int), "flat": jnp.array([0.0, 0.25])}
+    missing = row | {"numbers": jnp.array([0.5, 0.0]), "flat": jnp.array([1.0, 0.25])}
+    params, state = net.init(jax.random.key(0), row)
+    trained, _ = net.apply(params, state, row, key=jax.random.key(1))
+    np.testing.assert_allclose(trained, net(params, missing), rtol=1e-6)
+    assert np.abs(net(params, row) - trained).max() > 1e-3
+    for value in (3.0, -1.0):  # what stands in the place of a missing number is not seen
+        np.testing.assert_array_equal(
+            net(params, missing | {"numbers": jnp.array([0.5, value])}), net(params, missing)
+        )
+
+
+def test_numbers_are_hidden_at_their_rates() -> None:
+    row = {"numbers": jnp.ones(3), "flat": jnp.array([0.0, 0.0])}
+    draw = jax.vmap(lambda key: hidden((0, 2), (0.2, 0.6)).apply({}, {}, row, key=key)[0])
+    seen, there = draw(jax.random.split(jax.random.key(0), 4000))
+    np.testing.assert_allclose(there.mean(0), [0.8, 1.0, 0.4], atol=0.03)
+    np.testing.assert_array_equal(seen["numbers"], there)
+    np.testing.assert_array_equal(seen["flat"], 1 - there[:, [0, 2]])

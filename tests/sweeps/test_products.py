@@ -177,7 +177,10 @@ def test_targets_of_the_wrong_kind_are_named(numbers, kinds):
             lambda: sweeps.intervals(kinds, made.rows(2, 0)),
             r"intervals: y is int32 of shape \(90,\); needs numbers",
         ),
-        (lambda: replace(kinds, results={}).ensemble(), "ensemble: no configuration was trained on all folds"),
+        (
+            lambda: replace(kinds, results={}).ensemble(),
+            "ensemble: no configuration was trained on all folds",
+        ),
     ):
         with pytest.raises(jdl.train.RecipeError, match=message):
             call()

