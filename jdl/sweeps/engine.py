@@ -60,10 +60,10 @@ def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | No
         seconds, programs = seconds + watch.seconds - began, programs + 1
         reasons.append(reason)
         for chosen, found in calls(program, group.members, shared, watch):
-            numbers = group.numbers[chosen]
+            numbers = group.numbers[chosen].tolist()
             if journal is not None:
                 journal.write(numbers, found)
-            results |= dict(zip(numbers.tolist(), unstacked(found, len(numbers)), strict=True))
+            results |= dict(zip(numbers, unstacked(found, len(numbers)), strict=True))
             report(len(results), len(study.members))
     return Done(results, tuple(dict.fromkeys(reasons)), seconds, programs)
 

@@ -145,7 +145,7 @@ class _Race:
 
     def finish(self) -> dict[int, Trained]:
         """Score every member that has begun on its held-out rows."""
-        results = {}
+        results: dict[int, Trained] = {}
         for number, group in enumerate(self.groups):
             some = only(group, np.array([n in self.carried for n in group.numbers], bool))
             if len(some.numbers):
