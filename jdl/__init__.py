@@ -6,7 +6,22 @@ from typing import TYPE_CHECKING, Any
 from jdl import _devices
 
 if TYPE_CHECKING:
-    from jdl import data, datasets, features, io, losses, metrics, models, nn, optim, sweeps, train, tree
+    from jdl import (
+        data,
+        datasets,
+        estimators,
+        features,
+        io,
+        losses,
+        metrics,
+        models,
+        nn,
+        optim,
+        sweeps,
+        train,
+        tree,
+    )
+    from jdl.estimators import Classifier, Regressor, Transformer
     from jdl.io import Model
     from jdl.sweeps.leakage import assert_no_leakage
     from jdl.sweeps.runs import Runs
@@ -19,14 +34,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = (
-    "data", "datasets", "features", "io", "losses", "metrics", "models", "nn", "optim", "sweeps",
-    "train", "tree",
+    "data", "datasets", "estimators", "features", "io", "losses", "metrics", "models", "nn", "optim",
+    "sweeps", "train", "tree",
 )  # fmt: skip
 _NAMES = {
+    "Classifier": "jdl.estimators",
     "Model": "jdl.io",
+    "Regressor": "jdl.estimators",
     "Recipe": "jdl.train",
     "Runs": "jdl.sweeps",
     "TrainState": "jdl.train",
+    "Transformer": "jdl.estimators",
     "assert_no_leakage": "jdl.sweeps",
     "fit": "jdl.train",
     "loop": "jdl.train",
@@ -35,8 +53,9 @@ _NAMES = {
 }
 
 __all__ = [
-    "Model", "Recipe", "Runs", "TrainState", "assert_no_leakage", "data", "datasets", "features", "fit", "io",
-    "loop", "losses", "metrics", "models", "nn", "optim", "run", "sweep", "sweeps", "train", "tree",
+    "Classifier", "Model", "Recipe", "Regressor", "Runs", "TrainState", "Transformer", "assert_no_leakage",
+    "data", "datasets", "estimators", "features", "fit", "io", "loop", "losses", "metrics", "models", "nn",
+    "optim", "run", "sweep", "sweeps", "train", "tree",
 ]  # fmt: skip
 
 

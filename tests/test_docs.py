@@ -16,7 +16,7 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^([ \t]*)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)[^)]*\)")
 ORDER = (
-    "cli", "io", "sweeps", "models", "train", "nn", "features", "datasets", "data", "optim", "metrics",
+    "cli", "estimators", "io", "sweeps", "models", "train", "nn", "features", "datasets", "data", "optim", "metrics",
     "losses", "tree", "disk", "_devices",
 )  # fmt: skip
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from jdl import tree
 from jdl.sweeps.member import Part, evaluated, rows_at, stacked
-from jdl.sweeps.predict import bunches, of_identity
+from jdl.sweeps.predict import bunches
 from jdl.sweeps.program import member_key
+from jdl.train.hyper import of_identity
 from jdl.train.recipe import Recipe, RecipeError, Run, check_count, check_key
 
 if TYPE_CHECKING:  # takes a while to import

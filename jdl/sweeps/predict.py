@@ -5,15 +5,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
-from jdl.nn.layer import batch_size, batched
+from jdl.nn.layer import batch_size
 from jdl.sweeps.groups import column
-from jdl.train.hyper import identified, parted
-from jdl.train.objective import network
-from jdl.train.prepared import applied, settled
+from jdl.train.hyper import identified, of_identity, parted
+from jdl.train.predict import outputs
 from jdl.train.recipe import Recipe, Run
 
 if TYPE_CHECKING:
@@ -83,17 +81,9 @@ def _forward(recipe: Callable[[dict], Recipe], identity: tuple) -> Callable[...,
     fixed = of_identity(identity)
 
     def one(traced: dict, run: Run, x: Any) -> Any:
-        made = recipe(fixed | traced)
-        data = applied(made, run.stats, {"x": x, "y": jnp.zeros(batch_size(x))})
-        outputs, _ = batched(network(settled(made), run.stats))(run.params, run.state, data["x"])
-        return jax.vmap(made.predict)(outputs)
+        return outputs(recipe(fixed | traced), run, x)
 
     return jax.jit(lambda traced, run, x: jax.lax.map(lambda each: one(each[0], each[1], x), (traced, run)))
-
-
-def of_identity(identity: tuple) -> dict[str, Any]:
-    """Give the fixed hyper-parameters that ``identified`` told apart."""
-    return {name: value for name, _, value in identity}
 
 
 def fold_predictions(runs: "Runs", config: int, x: Any) -> NDArray[np.float32]:

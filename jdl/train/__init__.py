@@ -6,6 +6,7 @@ from jdl.train.failure import TrainingError
 from jdl.train.fit import fit
 from jdl.train.loop import loop
 from jdl.train.objective import objective
+from jdl.train.predict import predict
 from jdl.train.recipe import Recipe, RecipeError, Run, TrainState
 from jdl.train.run import compiled, run
 from jdl.train.step import start, step
@@ -22,6 +23,7 @@ __all__ = [
     "fit",
     "loop",
     "objective",
+    "predict",
     "run",
     "start",
     "step",

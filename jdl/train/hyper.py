@@ -22,6 +22,11 @@ def identified(fixed: dict[str, Any]) -> tuple:
     return tuple((name, type(fixed[name]), fixed[name]) for name in sorted(fixed))
 
 
+def of_identity(identity: tuple) -> dict[str, Any]:
+    """Give the fixed hyper-parameters that ``identified`` told apart."""
+    return {name: value for name, _, value in identity}
+
+
 def parted(hyper: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Part hyper-parameters into those fixed in the program and those traced: floats and arrays."""
     traced = {
