@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         models,
         nn,
         optim,
+        report,
         sweeps,
         train,
         tree,
@@ -35,7 +36,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "data", "datasets", "estimators", "features", "io", "losses", "metrics", "models", "nn", "optim",
-    "sweeps", "train", "tree",
+    "report", "sweeps", "train", "tree",
 )  # fmt: skip
 _NAMES = {
     "Classifier": "jdl.estimators",
@@ -55,7 +56,7 @@ _NAMES = {
 __all__ = [
     "Classifier", "Model", "Recipe", "Regressor", "Runs", "TrainState", "Transformer", "assert_no_leakage",
     "data", "datasets", "estimators", "features", "fit", "io", "loop", "losses", "metrics", "models", "nn",
-    "optim", "run", "sweep", "sweeps", "train", "tree",
+    "optim", "report", "run", "sweep", "sweeps", "train", "tree",
 ]  # fmt: skip
 
 

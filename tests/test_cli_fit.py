@@ -45,6 +45,10 @@ def test_cancer(cancer: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
         r"saved\n +model +cancer-model\n",
     ):
         assert re.search(expected, printed), expected
+    page = (cancer.parent / "cancer-model" / "report.html").read_text()
+    assert "logistic regression" in page and f"Made by: jdl fit {cancer}" in page
+    assert run(capsys, "report", "cancer-model", cancer, "--out", "all.html") == "written to all.html\n"
+    assert "judged on 569." in (cancer.parent / "all.html").read_text()
     table = run(capsys, "predict", "cancer-model", cancer)
     found = pl.read_csv(table.encode())
     assert found.columns == ["prediction", "probability_benign", "probability_malignant"]

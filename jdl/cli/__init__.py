@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +21,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     options = parser().parse_args(argv)
+    options.typed = shlex.join(["jdl", *(sys.argv[1:] if argv is None else argv)])
     try:
         import_module(f"jdl.cli.{options.command}").run(options)
         sys.stdout.flush()
@@ -81,6 +83,19 @@ def parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training rows")
         command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
+
+    report = commands.add_parser("report", help="judge a saved model on labelled rows, as a page of HTML")
+    report.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
+    report.add_argument("table", type=Path, metavar="TABLE", help=f"with the target: {TABLES}")
+    report.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write it (report.html in the model's folder)"
+    )
+
+    export = commands.add_parser("export", help="write a saved model as one file that runs without jdl")
+    export.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
+    export.add_argument(
+        "--out", type=Path, metavar="FILE", help="where to write it (model.stablehlo in the model's folder)"
+    )
 
     predict = commands.add_parser("predict", help="apply a saved model to a table")
     predict.add_argument("model", type=Path, metavar="DIR", help="folder of the model")

@@ -13,5 +13,5 @@ def run(options: argparse.Namespace) -> None:
     train, test = datasets.adult()
     title = "Adult: does a person of the 1994 census earn more than $50,000 a year? (UCI, CC BY 4.0)"
     asked = options.out, options.seed, options.epochs, options.model
-    job = Study("adult", title, train, test, infer_schema(train, "income"), *asked)
+    job = Study("adult", title, train, test, infer_schema(train, "income"), *asked, command=options.typed)
     report(study(job), as_json=options.json)

@@ -33,5 +33,6 @@ def run(options: argparse.Namespace) -> None:
     job = Study(
         options.table.name, str(options.table), rows[train], rows[test], found, out, options.seed,
         options.epochs, options.model, unlabelled=table.height - rows.height, reason=schema.target.reason,
+        command=options.typed,
     )  # fmt: skip
     report(study(job), as_json=options.json)

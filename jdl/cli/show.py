@@ -13,7 +13,7 @@ Facts = dict[str, Any]
 
 COLUMNS = 24  # shown of a wide table
 
-_NAMES = {
+NAMES = {
     "jdl": "jdl",
     "logistic": "logistic regression",
     "majority": "majority class",
@@ -142,7 +142,7 @@ def _training(facts: Facts) -> None:
 
 def _scores(facts: Facts) -> None:
     names = list(facts["of"]["jdl"])
-    rows = [(_NAMES[name], *values.values()) for name, values in facts["of"].items()]
+    rows = [(NAMES[name], *values.values()) for name, values in facts["of"].items()]
     title = f"scores on {facts['rows']:,} held-out rows"
     if facts["positive"] is not None:
         title += f" (precision, recall and F1 of {facts['positive']!r})"

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 import jdl
 from jdl import models, nn, train
-from jdl.cli import scores
-from jdl.cli.show import status
+from jdl.cli.show import NAMES, status
 from jdl.data import Schema, holdout
 from jdl.data.targets import shown
 from jdl.io import Model, save
 from jdl.io.files import check_destination
+from jdl.report import report, scores
 from jdl.train.log import progress
 
 VALID = 0.1  # of the training rows, cut off to choose the best epoch
@@ -41,6 +41,7 @@ class Study(NamedTuple):
     network: str | None
     unlabelled: int = 0
     reason: str = ""
+    command: str = ""
 
 
 def study(job: Study) -> Iterator[tuple[str, Facts]]:
@@ -58,10 +59,13 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
     yield "training", facts
 
     with status("scoring the test rows"):
-        found = _scores(job, model, data)
+        found, simpler = _scores(job, model, data)
     yield "scores", found
 
-    save(replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target)), job.out)
+    with status("writing the report"):
+        model = replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target))
+        page = report(model, job.test, simpler, job.title, job.command)
+    save(model, job.out, page)
     seconds = time.perf_counter() - began
     yield "saved", {"folder": str(job.out), "seconds": round(seconds, 2)}
 
@@ -96,7 +100,7 @@ def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model
     return model, facts
 
 
-def _scores(job: Study, model: Model, data: Facts) -> Facts:
+def _scores(job: Study, model: Model, data: Facts) -> tuple[Facts, Facts]:
     schema, rows, target = model.schema, model.schema.encode(job.test), model.schema.encode_target(job.test)
     began = time.perf_counter()
     outputs = model.predict_rows(rows)
@@ -108,12 +112,13 @@ def _scores(job: Study, model: Model, data: Facts) -> Facts:
         simple: scores.linear(schema, data["x"], data["y"], rows),
         constant: scores.without_model(schema, data["y"], len(target)),
     }
-    return {
+    facts = {
         "rows": len(target),
         "positive": shown(schema.classes[1]) if two else None,
         "of": {name: scores.score(schema, found, target) for name, found in contenders.items()},
         "predict_seconds": round(seconds, 2),
     }
+    return facts, {NAMES[name]: contenders[name] for name in (simple, constant)}
 
 
 def _data(job: Study, schema: Schema, target: NDArray) -> Facts:

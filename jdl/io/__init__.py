@@ -1,8 +1,9 @@
 """Models as values that predict, and as folders that hold data alone."""
 
 from jdl.io.errors import ModelError
+from jdl.io.export import as_bytes, export
 from jdl.io.load import load
 from jdl.io.model import Model
 from jdl.io.save import save
 
-__all__ = ["Model", "ModelError", "load", "save"]
+__all__ = ["Model", "ModelError", "as_bytes", "export", "load", "save"]

@@ -13,6 +13,7 @@ from jdl.io.errors import ModelError
 
 FORMAT = "jdl model 1"
 DESCRIPTION, WEIGHTS, METRICS = "model.json", "weights.safetensors", "metrics.jsonl"
+REPORT = "report.html"
 
 _FIELDS = {"network": str, "hyper": dict, "schema": dict, "metrics": dict, "data": dict, "files": dict}
 _KINDS = {str: "text", dict: "an object of named values"}

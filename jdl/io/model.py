@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 
-from jdl import models
+from jdl import models, nn
 from jdl.data import Schema, read_table
 from jdl.train import Run
 from jdl.train.objective import network as prepared
@@ -18,7 +18,7 @@ from jdl.train.objective import network as prepared
 CHUNK = 1024  # rows predicted at once; the last rows are padded, so that one program serves every table
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Model:
     """A trained model of a table: its schema, its recipe by name, and what training found.
 
@@ -39,6 +39,8 @@ class Model:
     >>> recipe, hyper = models.recipe(schema, rows=4, network="mlp")
     >>> data = {"x": schema.encode(frame), "y": schema.encode_target(frame)}
     >>> model = Model.of(schema, "mlp", hyper, jdl.run(recipe, hyper, jax.random.key(0), data))
+    >>> model
+    Model(mlp: classification of y from 1 columns, 17,026 parameters)
     >>> folder = tempfile.mkdtemp() + "/model"
     >>> jdl.io.save(model, folder)
     >>> jdl.io.load(folder).predict_table({"x": [0.0]}).columns
@@ -54,6 +56,13 @@ class Model:
     history: tuple[dict[str, float], ...] = field(default=(), repr=False)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Say what is predicted from what by which network, and how well."""
+        goal = ", ".join(part.name for part in self.schema.targets)
+        found = "".join(f", {name} {value:.4g}" for name, value in self.metrics.items() if value is not None)
+        what = f"{self.network}: {self.schema.task} of {goal} from {len(self.schema.columns)} columns"
+        return f"Model({what}, {nn.count(self.params):,} parameters{found})"
 
     @classmethod
     def of(cls, schema: Schema, network: str, hyper: Mapping[str, Any], run: Run) -> "Model":

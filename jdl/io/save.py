@@ -17,8 +17,10 @@ from jdl.io.model import Model
 from jdl.train.log import metrics_log
 
 
-def save(model: Model, folder: str | os.PathLike) -> None:
+def save(model: Model, folder: str | os.PathLike, report: str | None = None) -> None:
     """Write ``model`` as a folder: ``model.json``, ``weights.safetensors``, and ``metrics.jsonl`` by epoch.
+
+    A ``report``, as ``jdl.report`` makes one, goes beside them as ``report.html``.
 
     The folder gets its name once all of it is on the disk. A model that stands there is replaced at that
     moment; where writing fails it stays as it was.
@@ -40,6 +42,8 @@ def save(model: Model, folder: str | os.PathLike) -> None:
         with metrics_log(new / files.METRICS) as append:
             for epoch, row in enumerate(model.history):
                 append(epoch, row)
+        if report is not None:
+            disk.write(new / files.REPORT, report.encode())
         files.write_description(new, body)
 
 

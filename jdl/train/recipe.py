@@ -155,6 +155,17 @@ class Run(NamedTuple):
     stats: Any
     history: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Say how large the network is and how training ended, or the shapes of runs that were mapped."""
+        sizes = f"{sum(int(np.prod(np.shape(leaf))) for leaf in jax.tree.leaves(self.params)):,} parameters"
+        rows = {name: values for name, values in self.history.items() if np.ndim(values) == 1}
+        if not rows or any(isinstance(values, jax.core.Tracer) for values in self.history.values()):
+            shapes = {name: np.shape(values) for name, values in self.history.items()}
+            return f"Run({sizes}; history: {shapes})"
+        best = int(np.asarray(self.history["best_epoch"]))
+        found = ", ".join(f"{name} {float(np.asarray(values)[best]):.4g}" for name, values in rows.items())
+        return f"Run({sizes}; epoch {best + 1} of {len(next(iter(rows.values())))} kept: {found})"
+
 
 def batch_sizes(recipe: Recipe, rows: int) -> tuple[int, int]:
     """Give ``(batch size, steps per epoch)`` for a number of rows."""

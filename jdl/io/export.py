@@ -1,0 +1,145 @@
+"""A model as one StableHLO artefact, preparation included, that JAX runs without jdl."""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export as jax_export
+
+from jdl import disk
+from jdl.data import WORDS
+from jdl.data.columns import Category
+from jdl.io.errors import ModelError
+from jdl.io.model import Model
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+BYTES = 64  # of a level's text at most that are told apart
+_BASES = (16777619, 1000003)  # of the two hashes by which texts are compared
+
+
+def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLATFORMS) -> None:
+    """Write a model as one file that ``jax.export.deserialize`` reads: raw columns in, predictions out.
+
+    The function takes a dict of columns, ``{name: values}``, of any number of rows: numbers, booleans, times
+    and durations (in seconds) as float32 ``(n,)``, NaN where missing; categories as their UTF-8 bytes, uint8
+    ``(n, 64)``, zeros behind them: texts are compared as they are, byte by byte, and one that is no level
+    counts as missing. It gives ``{"prediction": …, "probability": …}``: the number of the class
+    ``(n,)`` and the probabilities ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``.
+    The file begins with nothing of jdl's; the names of classes and columns are in ``path`` with ``.json``
+    behind it.
+
+    Raises:
+        ModelError: a column that StableHLO has no type for (dates, free texts), a number that needs more
+            digits than float32 has, or a level of more than 64 bytes.
+
+    >>> import tempfile, jdl
+    >>> frame = jdl.data.read_table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "a", "b", "b"]})
+    >>> schema = jdl.data.infer_schema(frame, "y")
+    >>> recipe, hyper = jdl.models.recipe(schema, rows=4, network="linear")
+    >>> data = {"x": schema.encode(frame), "y": schema.encode_target(frame)}
+    >>> model = Model.of(schema, "linear", hyper, jdl.run(recipe, hyper, jax.random.key(0), data))
+    >>> path = tempfile.mkdtemp() + "/model.stablehlo"
+    >>> export(model, path)
+    >>> called = jax.export.deserialize(Path(path).read_bytes()).call
+    >>> called({"x": np.zeros(3, np.float32)})["probability"].shape
+    (3, 2)
+    """
+    _check(model)
+    (rows,) = jax_export.symbolic_shape("n")
+    numbers = {n.name: jax.ShapeDtypeStruct((rows,), jnp.float32) for n in model.schema.numbers}
+    texts = {c.name: jax.ShapeDtypeStruct((rows, BYTES), jnp.uint8) for c in model.schema.categories}
+    call = jax.jit(lambda columns: _predict(model, columns))
+    content = jax_export.export(call, platforms=tuple(platforms))(numbers | texts).serialize()
+    file = Path(path)
+    disk.write(file, bytes(content))
+    disk.write(file.with_name(file.name + ".json"), _description(model))
+
+
+def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
+    """Give texts as an exported model takes them: UTF-8 bytes ``(n, 64)``, zeros behind them.
+
+    >>> as_bytes(["ab", None])[:, :3].tolist()
+    [[97, 98, 0], [0, 0, 0]]
+    """
+    rows = [(text or "").encode()[:BYTES].ljust(BYTES, b"\0") for text in texts]
+    return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), BYTES)
+
+
+def _check(model: Model) -> None:
+    schema = model.schema
+    for column in (*schema.dates, *schema.texts):
+        kind = "a free text" if column in schema.texts else "a date"
+        raise ModelError(f"export: column {column.name!r} is {kind}, which StableHLO has no type for")
+    for number in schema.numbers:
+        if number.offset or number.scale != 1:
+            raise ModelError(
+                f"export: column {number.name!r} needs more digits than float32 has (its values lie about "
+                f"{number.offset:g}); take its offset away in the table and fit again"
+            )
+    for category in schema.categories:
+        for level in category.levels:
+            if len(level.encode()) > BYTES:
+                raise ModelError(
+                    f"export: column {category.name!r}: level {level!r} has {len(level.encode())} bytes, "
+                    f"needs at most {BYTES}"
+                )
+
+
+def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
+    schema = model.schema
+    count = len(next(iter(columns.values())))
+    numbers = [columns[number.name] for number in schema.numbers]
+    codes = [_codes(category, columns[category.name]) for category in schema.categories]
+    rows = {
+        "numbers": _stacked(numbers, count, jnp.float32),
+        "categories": _stacked(codes, count, jnp.int32),
+        "dates": jnp.zeros((count, 0, 2), jnp.int32),
+        "texts": jnp.zeros((count, 0, WORDS), jnp.int32),
+    }
+    rows["numbers"] = jnp.where(jnp.isfinite(rows["numbers"]), rows["numbers"], jnp.nan)
+    found = jax.vmap(model.predict)(rows)
+    if schema.task == "classification":
+        return {"prediction": jnp.argmax(found, 1), "probability": found}
+    if schema.task == "multilabel":
+        return {"prediction": (found > 0.5).astype(jnp.int32), "probability": found}
+    scale, offset = (np.array([getattr(t, name) for t in schema.targets]) for name in ("scale", "offset"))
+    if found.ndim == 1:
+        scale, offset = scale[0], offset[0]
+    return {"prediction": found * np.float32(scale) + np.float32(offset)}
+
+
+def _stacked(columns: list[Any], count: Any, kind: Any) -> Any:
+    return jnp.stack(columns, 1) if columns else jnp.zeros((count, 0), kind)
+
+
+def _codes(category: Category, texts: Any) -> Any:
+    """Find texts among the levels by two hashes of 32 bits each: the level's number, or 0."""
+    known = _hashed(as_bytes(category.levels))
+    found = _hashed(texts)
+    place = jnp.all(found[:, None, :] == known[None, :, :], -1)
+    return jnp.where(place.any(1), 1 + jnp.argmax(place, 1), 0).astype(jnp.int32)
+
+
+def _hashed(texts: Any) -> Any:
+    """Give polynomials of the bytes modulo 2³², at two bases ``(n, 2)``."""
+    powers = [[pow(base, i, 2**32) for i in range(1, BYTES + 1)] for base in _BASES]
+    return (jnp.asarray(texts).astype(jnp.uint32)[:, None, :] * np.array(powers, np.uint32)).sum(
+        -1, dtype=jnp.uint32
+    )
+
+
+def _description(model: Model) -> bytes:
+    schema = model.schema
+    said = {
+        "task": schema.task,
+        "targets": [part.name for part in schema.targets],
+        "classes": list(schema.classes),
+        "numbers": [number.name for number in schema.numbers],
+        "categories": {category.name: list(category.levels) for category in schema.categories},
+    }
+    return json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,95 @@
+"""How sure one can be of scores: intervals over rows drawn again, and differences between two models."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jdl.data import Schema
+from jdl.report.scores import score
+
+DRAWS = 100  # sets of rows drawn again
+
+
+class Interval(NamedTuple):
+    """A score and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def losses(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.float64]:
+    """Give each row's loss ``(n,)``: log-loss of classes and labels, the squared error of numbers."""
+    outputs = outputs.astype(np.float64)
+    if schema.task == "classification":
+        return -np.log(np.maximum(outputs[np.arange(len(target)), target], 1e-12))
+    if schema.task == "multilabel":
+        right = np.where(target > 0, outputs, 1 - outputs)
+        return -np.log(np.maximum(right, 1e-12)).mean(1)
+    scale = np.array([part.scale for part in schema.targets])
+    error = (outputs.reshape(len(target), -1) - target.reshape(len(target), -1)) * scale
+    return (error**2).mean(1)
+
+
+def right(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.float64]:
+    """Give what a row adds to the score that a slice is judged by: 1 where right, or the absolute error."""
+    if schema.task == "classification":
+        return (outputs.argmax(1) == target).astype(np.float64)
+    if schema.task == "multilabel":
+        return ((outputs > 0.5) == (target > 0)).mean(1)
+    scale = np.array([part.scale for part in schema.targets])
+    return np.abs((outputs.reshape(len(target), -1) - target.reshape(len(target), -1)) * scale).mean(1)
+
+
+def intervals(schema: Schema, outputs: NDArray, target: NDArray, draws: int = DRAWS) -> dict[str, Interval]:
+    """Give every score with the central 95 % of its values over rows drawn with replacement.
+
+    Source: Efron 1979, https://doi.org/10.1214/aos/1176344552.
+    """
+    found = score(schema, outputs, target)
+    again = [score(schema, outputs[rows], target[rows]) for rows in _drawn(len(target), draws)]
+    ends = {name: np.nanpercentile([one[name] for one in again], [2.5, 97.5]) for name in found}
+    return {name: Interval(value, *map(float, ends[name])) for name, value in found.items()}
+
+
+def difference(first: NDArray, second: NDArray, draws: int = 10 * DRAWS) -> Interval:
+    """Give the mean of ``first - second``, values of the same rows, with its interval."""
+    gap = first - second
+    means = [gap[rows].mean() for rows in _drawn(len(gap), draws)]
+    return Interval(float(gap.mean()), *map(float, np.percentile(means, [2.5, 97.5])))
+
+
+def importance(
+    predict: Callable[[dict[str, NDArray]], NDArray],
+    schema: Schema,
+    rows: dict[str, NDArray],
+    target: NDArray,
+    repeats: int = 3,
+) -> list[tuple[str, float, float]]:
+    """Give for each column by how much the loss grows where it is permuted: name, mean, standard error.
+
+    Source: Breiman 2001, https://doi.org/10.1023/A:1010933404324.
+    """
+    rng = np.random.default_rng(0)
+    before = losses(schema, predict(rows), target).mean()
+    kinds = (
+        ("numbers", schema.numbers), ("categories", schema.categories),
+        ("dates", schema.dates), ("texts", schema.texts),
+    )  # fmt: skip
+    found = []
+    for kind, columns in kinds:
+        for i, column in enumerate(columns):
+            grown = []
+            for _ in range(repeats):
+                values = rows[kind].copy()
+                values[:, i] = values[rng.permutation(len(target)), i]
+                grown.append(losses(schema, predict(rows | {kind: values}), target).mean() - before)
+            found.append((column.name, float(np.mean(grown)), float(np.std(grown, ddof=1) / repeats**0.5)))
+    return sorted(found, key=lambda one: -one[1])
+
+
+def _drawn(rows: int, draws: int) -> list[NDArray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(rows, size=rows) for _ in range(draws)]
