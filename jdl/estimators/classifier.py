@@ -41,6 +41,7 @@ class Classifier(ClassifierMixin, Estimator):
         runs_: the sweep of ``cv``, else None.
         model_: the trained model, to be saved by ``jdl.io.save``.
 
+    >>> import jdl
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
     >>> jdl.Classifier("linear", random_state=0).fit(x, y).score(x, y) > 0.9

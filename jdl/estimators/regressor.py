@@ -17,6 +17,7 @@ class Regressor(RegressorMixin, Estimator):
 
     X and the arguments are those of ``Classifier``; y holds a number for each row, or several ``(n, k)``.
 
+    >>> import jdl
     >>> from sklearn.datasets import load_diabetes
     >>> x, y = load_diabetes(return_X_y=True)
     >>> jdl.Regressor("linear", random_state=0).fit(x, y).score(x, y) > 0.4

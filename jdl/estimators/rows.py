@@ -24,7 +24,7 @@ def bucket(rows: int) -> int:
 def padded(x: Any, y: NDArray, weight: NDArray | None) -> dict[str, Any]:
     """Make the data of a run of rows, targets and weights, rows of weight 0 behind them.
 
-    >>> padded({"a": np.ones(5)}, np.ones(9), None)["weight"].tolist()
+    >>> padded({"a": np.ones(9)}, np.ones(9), None)["weight"].tolist()
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0]
     """
     rows = len(y)

@@ -56,7 +56,9 @@ def codes(classes: NDArray, y: NDArray) -> NDArray[np.int32]:
     unknown = classes[place] != y
     if unknown.any():
         row = int(np.argmax(unknown))
-        raise ValueError(f"y: row {row} has the class {y[row]!r}, which is not one of {classes.tolist()}")
+        raise ValueError(
+            f"y: row {row} has the class {np.asarray(y[row]).item()!r}, which is not one of {classes.tolist()}"
+        )
     return place.astype(np.int32)
 
 

@@ -40,6 +40,7 @@ class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
         device: as of ``Classifier``.
         random_state: a seed.
 
+    >>> import jdl
     >>> from sklearn.datasets import load_iris
     >>> x, y = load_iris(return_X_y=True)
     >>> jdl.Transformer(2, random_state=0, epochs=5).fit_transform(x, y).shape

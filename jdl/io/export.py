@@ -72,9 +72,11 @@ def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
 
 def _check(model: Model) -> None:
     schema = model.schema
-    for column in (*schema.dates, *schema.texts):
-        kind = "a free text" if column in schema.texts else "a date"
-        raise ModelError(f"export: column {column.name!r} is {kind}, which StableHLO has no type for")
+    others = {date.name: "a date" for date in schema.dates} | {
+        text.name: "a free text" for text in schema.texts
+    }
+    for name, kind in others.items():
+        raise ModelError(f"export: column {name!r} is {kind}, which StableHLO has no type for")
     for number in schema.numbers:
         if number.offset or number.scale != 1:
             raise ModelError(
@@ -92,7 +94,7 @@ def _check(model: Model) -> None:
 
 def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
     schema = model.schema
-    count = len(next(iter(columns.values())))
+    count = next(iter(columns.values())).shape[0]
     numbers = [columns[number.name] for number in schema.numbers]
     codes = [_codes(category, columns[category.name]) for category in schema.categories]
     rows = {

@@ -84,7 +84,8 @@ def defaults(rows: int, schema: "Schema") -> Hyper:
     What one network learns from few rows depends much on where it began. Below ``SMALL`` rows several small
     ones answer together, the more the fewer the rows: 8 up to 667, which take no longer than one of a larger
     table. A quantity's numbers are then scaled robustly, as ranks of few rows bend what is straight, and its
-    epochs are fewer. Labels of more than five classes are smoothed, by a tenth from ten classes on.
+    epochs are fewer. More than five classes take wider ones, and their labels are smoothed, by a tenth from
+    ten classes on.
     """
     waves = {"embedding": 8, "frequencies": 32, "lowest": 0.05, "hide": 1.0}
     regression, small = schema.task == "regression", rows < SMALL
@@ -106,7 +107,8 @@ def _few_quantities(hyper: Hyper) -> Hyper:
 
 
 def _few_classes(classes: int) -> Hyper:
-    return {"label_smoothing": min(max(0.02 * (classes - 5), 0.0), 0.1)}
+    wide = {"widths": (256, 256), "learning_rate": 2e-3} if classes > 5 else {}
+    return wide | {"label_smoothing": min(max(0.02 * (classes - 5), 0.0), 0.1)}
 
 
 def recipe(schema: "Schema", hyper: Hyper) -> Recipe:

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jdl.data import Schema
+from jdl.data.columns import Column
+from jdl.report.resampled import scores
 from jdl.report.scores import score
 
-DRAWS = 100  # sets of rows drawn again
+DRAWS = 200  # sets of rows drawn again
 
 
 class Interval(NamedTuple):
@@ -49,8 +51,9 @@ def intervals(schema: Schema, outputs: NDArray, target: NDArray, draws: int = DR
     Source: Efron 1979, https://doi.org/10.1214/aos/1176344552.
     """
     found = score(schema, outputs, target)
-    again = [score(schema, outputs[rows], target[rows]) for rows in _drawn(len(target), draws)]
-    ends = {name: np.nanpercentile([one[name] for one in again], [2.5, 97.5]) for name in found}
+    counts = np.stack([np.bincount(rows, minlength=len(target)) for rows in _drawn(len(target), draws)])
+    again = scores(schema, outputs, target, counts)
+    ends = {name: np.nanpercentile(again[name], [2.5, 97.5]) for name in found}
     return {name: Interval(value, *map(float, ends[name])) for name, value in found.items()}
 
 
@@ -74,7 +77,7 @@ def importance(
     """
     rng = np.random.default_rng(0)
     before = losses(schema, predict(rows), target).mean()
-    kinds = (
+    kinds: tuple[tuple[str, tuple[Column, ...]], ...] = (
         ("numbers", schema.numbers), ("categories", schema.categories),
         ("dates", schema.dates), ("texts", schema.texts),
     )  # fmt: skip

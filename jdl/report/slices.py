@@ -62,7 +62,7 @@ def _parts(schema: Schema, rows: dict[str, NDArray]) -> Iterator[tuple[str, NDAr
         values = rows["numbers"][:, i].astype(np.float64) * number.scale + number.offset
         there = np.isfinite(values)
         yield f"{number.name} is missing", ~there
-        ends = np.unique(np.quantile(values[there], [0, 0.25, 0.5, 0.75, 1])) if there.any() else []
+        ends = np.unique(np.quantile(values[there], [0, 0.25, 0.5, 0.75, 1])) if there.any() else values[:0]
         for low, high in zip(ends[:-1], ends[1:], strict=True):
             inside = there & (values >= low) & ((values < high) | (high == ends[-1]))
             yield f"{number.name} from {low:.4g} to {high:.4g}", inside

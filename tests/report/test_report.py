@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
+from sklearn import metrics
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import confusion_matrix, log_loss, mean_squared_error
 
@@ -14,7 +15,7 @@ import jdl
 from jdl.data import Schema, infer_schema
 from jdl.data.columns import Category, Number, Target
 from jdl.io import Model
-from jdl.report import draw, judge, report, sections, slices
+from jdl.report import draw, judge, report, resampled, sections, slices
 
 TWO = Schema(Target("y", "classification", classes=("no", "yes")), numbers=(Number("x"),))
 
@@ -63,7 +64,8 @@ class Looked(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.text.append(data)
+        if self.open and self.open[-1] != "script":
+            self.text.append(data)
 
 
 def test_the_page_is_whole_and_asks_for_nothing(page):
@@ -97,7 +99,7 @@ def test_other_tasks_have_pages():
     ):
         frame = pl.DataFrame({"x": x + rng.normal(size=200), **values})
         looked = Looked(report(trained(frame, target), frame))
-        assert looked.open == [] and "NaN" not in "".join(looked.text)
+        assert looked.open == [] and "nan" not in "".join(looked.text).lower()
 
 
 def test_rows_without_a_target_are_no_judges(frame):
@@ -114,6 +116,38 @@ def test_losses_are_scikit_learns():
     number = Schema(Target("y", "regression", offset=5.0, scale=3.0), numbers=(Number("x"),))
     found = judge.losses(number, chance, target.astype(float)).mean()
     assert np.isclose(found, mean_squared_error(target * 3.0 + 5, chance * 3 + 5))
+
+
+def test_scores_of_many_weightings_are_scikit_learns():
+    rng = np.random.default_rng(0)
+    chance = np.round(rng.dirichlet(np.ones(3), 60), 1) + 1e-3
+    chance /= chance.sum(1, keepdims=True)
+    target, weight = rng.integers(0, 3, 60), rng.integers(0, 4, (2, 60)).astype(float)
+    three = Schema(Target("y", "classification", classes=("a", "b", "c")), numbers=(Number("x"),))
+    found = resampled.scores(three, chance, target, weight)
+    chosen = chance.argmax(1)
+    for i in range(2):
+        each = {"sample_weight": weight[i]}
+        macro = each | {"average": "macro", "zero_division": 0}
+        areas = [metrics.roc_auc_score(target == c, chance[:, c], **each) for c in range(3)]
+        needed = {
+            "accuracy": metrics.accuracy_score(target, chosen, **each),
+            "precision": metrics.precision_score(target, chosen, **macro),
+            "recall": metrics.recall_score(target, chosen, **macro),
+            "f1": metrics.f1_score(target, chosen, **macro),
+            "auc": np.mean(areas),
+            "log_loss": metrics.log_loss(target, chance, **each),
+        }
+        assert found.keys() == needed.keys()
+        for name, value in needed.items():
+            assert np.isclose(found[name][i], value), name
+    number = Schema(Target("y", "regression", offset=5.0, scale=3.0), numbers=(Number("x"),))
+    y, guess = rng.normal(size=(2, 60))
+    found = resampled.scores(number, guess, y, weight)
+    each = {"sample_weight": weight[1]}
+    assert np.isclose(found["r2"][1], metrics.r2_score(y, guess, **each))
+    assert np.isclose(found["mae"][1], 3 * metrics.mean_absolute_error(y, guess, **each))
+    assert np.isclose(found["rmse"][1], 3 * metrics.root_mean_squared_error(y, guess, **each))
 
 
 def test_intervals_are_those_of_drawing_rows_again():
