@@ -152,6 +152,7 @@ def _scores(facts: Facts) -> None:
 def _saved(facts: Facts) -> None:
     lines = [
         ("model", facts["folder"]),
+        ("report", f"{facts['folder']}/report.html"),
         ("use it", f"jdl predict {shlex.quote(facts['folder'])} TABLE --out predictions.csv"),
         ("took", f"{facts['seconds']:.1f} s in all"),
     ]

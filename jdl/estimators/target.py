@@ -56,9 +56,8 @@ def codes(classes: NDArray, y: NDArray) -> NDArray[np.int32]:
     unknown = classes[place] != y
     if unknown.any():
         row = int(np.argmax(unknown))
-        raise ValueError(
-            f"y: row {row} has the class {np.asarray(y[row]).item()!r}, which is not one of {classes.tolist()}"
-        )
+        found, known = np.asarray(y[row]).item(), classes.tolist()
+        raise ValueError(f"y: row {row} has the class {found!r}, which is not one of {known}")
     return place.astype(np.int32)
 
 

@@ -37,7 +37,8 @@ def lines(
             body += _dots(xs, ys, x, y, f"dot c{i}")
     if len(shown) > 1:
         body += [
-            f'<text class="c{i} key" x="{LEFT + 8}" y="{TOP + 12 + 13 * i}">{escape(name)}</text>'
+            f'<text class="c{i} key" x="{WIDTH - RIGHT - 4}" y="{HEIGHT / 2 - 8 + 14 * i}" text-anchor="end">'
+            f"{escape(name)}</text>"
             for i, (name, _, _) in enumerate(shown)
         ]
     return _figure("".join(body), says)
@@ -96,7 +97,7 @@ def grid(counts: NDArray, names: Sequence[str], says: str) -> str:
             )
             if size <= 6:
                 body.append(
-                    f'<text class="tick" x="{x + cell / 2:.1f}" y="{middle:.1f}" text-anchor="middle">'
+                    f'<text class="count" x="{x + cell / 2:.1f}" y="{middle:.1f}" text-anchor="middle">'
                     f"{counts[i, j]:,}</text>"
                 )
     high = top + size * cell + 16

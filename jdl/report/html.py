@@ -14,7 +14,8 @@ body { margin: 0 auto; max-width: 62rem; padding: 1.5rem 1rem 4rem; background: 
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.2; margin: 0 0 .5rem; }
 h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem; padding-top: .75rem; border-top: 1px solid var(--line); }
-h3 { font-size: .95rem; margin: 0 0 .25rem; }
+h3 { font-size: .95rem; margin: 0 0 .25rem; } .wide + h3 { margin-top: 1.5rem; }
+.many td { white-space: nowrap; }
 p { margin: .4rem 0; max-width: 46rem; }
 .lead { font-size: 1.1rem; background: var(--wash); border-left: 4px solid var(--c0); padding: .75rem 1rem;
   max-width: none; }
@@ -34,7 +35,7 @@ figure { margin: 0; }
 svg { width: 100%; height: auto; max-height: 22rem; display: block; }
 svg.spark { width: 96px; height: 22px; }
 .tick, .label { font-size: 10px; fill: var(--soft); } .label { fill: var(--ink); }
-.key { font-size: 11px; }
+.key { font-size: 11px; } .count { font-size: 10px; fill: var(--ink); }
 .axis { fill: none; stroke: var(--soft); } .rule { stroke: var(--line); stroke-width: .5; }
 .line { fill: none; stroke-width: 1.8; } .guide { fill: none; stroke: var(--soft); stroke-dasharray: 3 3; }
 .bar { fill: var(--c0); } .faint { fill-opacity: .35; }
@@ -104,9 +105,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
         "<tr>" + "".join(_cell(value, number) for value, number in zip(row, right, strict=True)) + "</tr>"
         for row in rows
     )
-    return (
-        f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
+    many = ' class="many"' if len(head) > 8 else ""
+    inner = f"<thead><tr>{top}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'<div class="wide"><table{many}>{inner}</table></div>'
 
 
 def _cell(value: Any, number: bool) -> str:
