@@ -1,6 +1,6 @@
 """How sure one can be of scores: intervals over rows drawn again, and differences between two models."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from jdl.data.columns import Column
 from jdl.report.resampled import scores
 from jdl.report.scores import score
 
+ROOM = 2**14  # rows predicted together
 DRAWS = 200  # sets of rows drawn again
 
 
@@ -75,22 +76,39 @@ def importance(
 
     Source: Breiman 2001, https://doi.org/10.1023/A:1010933404324.
     """
-    rng = np.random.default_rng(0)
     before = losses(schema, predict(rows), target).mean()
     kinds: tuple[tuple[str, tuple[Column, ...]], ...] = (
         ("numbers", schema.numbers), ("categories", schema.categories),
         ("dates", schema.dates), ("texts", schema.texts),
     )  # fmt: skip
-    found = []
-    for kind, columns in kinds:
-        for i, column in enumerate(columns):
-            grown = []
-            for _ in range(repeats):
-                values = rows[kind].copy()
-                values[:, i] = values[rng.permutation(len(target)), i]
-                grown.append(losses(schema, predict(rows | {kind: values}), target).mean() - before)
-            found.append((column.name, float(np.mean(grown)), float(np.std(grown, ddof=1) / repeats**0.5)))
+    places = [(kind, i, column.name) for kind, columns in kinds for i, column in enumerate(columns)]
+    asked = [(kind, i) for kind, i, _ in places for _ in range(repeats)]
+    grown = np.concatenate(
+        [
+            losses(schema, predict(permuted), np.concatenate([target] * len(part)))
+            .reshape(len(part), -1)
+            .mean(1)
+            for part, permuted in _permuted(rows, asked, len(target))
+        ]
+    ).reshape(-1, repeats)
+    error = grown.std(1, ddof=1) / repeats**0.5
+    found = [(name, float(grown[n].mean() - before), float(error[n])) for n, (*_, name) in enumerate(places)]
     return sorted(found, key=lambda one: -one[1])
+
+
+def _permuted(
+    rows: dict[str, NDArray], asked: list[tuple[str, int]], count: int
+) -> Iterator[tuple[list[tuple[str, int]], dict[str, NDArray]]]:
+    """Give the rows with one column after another permuted, as many together as ``ROOM`` allows."""
+    rng = np.random.default_rng(0)
+    each = max(ROOM // count, 1)
+    for first in range(0, len(asked), each):
+        part = asked[first : first + each]
+        found = {name: np.concatenate([values] * len(part)) for name, values in rows.items()}
+        for n, (kind, i) in enumerate(part):
+            here = slice(n * count, (n + 1) * count)
+            found[kind][here, i] = rows[kind][rng.permutation(count), i]
+        yield part, found
 
 
 def _drawn(rows: int, draws: int) -> list[NDArray]:

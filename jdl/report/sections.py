@@ -16,7 +16,7 @@ from jdl.report.scores import score
 
 POINTS = 200  # of a curve
 CLOUD = 800  # points of a scatter plot
-IMPORTANT = 2000  # rows by which the importance of columns is judged
+IMPORTANT = 1000  # rows by which the importance of columns is judged
 BINS = 10  # of the calibration plot
 
 
