@@ -73,8 +73,8 @@ class Classifier(ClassifierMixin, Estimator):
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "Classifier":
         """Go once through some rows, the optimizer's state kept from call to call.
 
-        The first call decides what the columns are, fits the preparation, and needs all ``classes`` unless
-        its rows have them all.
+        The first call (or the first after ``fit``, which it does not go on from) decides what the columns
+        are, fits the preparation, and needs all ``classes`` unless its rows have them all.
 
         Raises:
             ValueError: as ``fit``; a class that the first call did not have.

@@ -38,7 +38,8 @@ class Regressor(RegressorMixin, Estimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> "Regressor":
         """Go once through some rows, the optimizer's state kept from call to call.
 
-        The first call decides what the columns are, fits the preparation and finds the target's scale.
+        The first call (or the first after ``fit``, which it does not go on from) decides what the columns
+        are, fits the preparation and finds the target's scale.
         """
         first = not getattr(self, "_online", None)
         frame, plain, y, weight = self._checked(X, y, sample_weight, reset=first)
