@@ -11,7 +11,7 @@ import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.inspection import permutation_importance
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -33,7 +33,11 @@ EXPECTED = {
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
-    [jdl.Classifier("linear", epochs=60), jdl.Regressor("linear", epochs=60)],
+    [
+        jdl.Classifier("linear", epochs=60),
+        jdl.Regressor("linear", epochs=60),
+        jdl.Transformer(2, widths=(8,), epochs=12),
+    ],
     expected_failed_checks=lambda estimator: EXPECTED,
 )
 def test_scikit_learns_checks(estimator, check):
@@ -139,6 +143,24 @@ def test_a_layer_or_a_function_is_a_model(iris):
         return jdl.Recipe(network, jdl.losses.cross_entropy, jdl.optim.adam(hyper["rate"]), 16, 100)
 
     assert jdl.Classifier(recipe, hyper={"rate": 0.05}, random_state=0).fit(x, y).score(x, y) > 0.9
+
+
+def test_learned_features_tell_what_was_learned(iris):
+    x, y = iris
+    made = make_pipeline(jdl.Transformer(2, random_state=0, epochs=60), LogisticRegression()).fit(x, y)
+    assert made.score(x, y) > 0.93
+    assert made[0].get_feature_names_out().tolist() == ["transformer0", "transformer1"]
+
+
+def test_an_autoencoder_keeps_what_varies():
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(400, 2))
+    x = hidden @ rng.normal(size=(2, 10))
+    model = jdl.Transformer(2, widths=(32,), hyper={"dropout": 0.0}, epochs=60, random_state=0)
+    found = model.fit_transform(x)
+    assert LinearRegression().fit(found, hidden).score(found, hidden) > 0.9
+    with pytest.raises(jdl.train.RecipeError, match="hyper: found 'width', needs one of"):
+        jdl.Transformer(hyper={"width": 3}).fit(x)
 
 
 def test_the_model_is_saved_and_says_the_same(iris, classifier, tmp_path):
