@@ -113,8 +113,9 @@ def main() -> int:
         row["within"] = bool(row["halving"] <= row["best"] + row["standard_error"])
         cells = f"{row['best']:.4f} | {row['standard_error']:.4f} | {row['halving']:.4f} | {row['part']:.0%}"
         print(f"| {task} | {cells} | {'yes' if row['within'] else 'no'} |", flush=True)
-    about = {"machine": platform.processor() or platform.machine(), "jax": jax.__version__, **vars(options)}
-    options.out.write_text(json.dumps({"about": about, "tasks": found}, indent=1, default=str) + "\n")
+    about = {"machine": platform.processor() or platform.machine(), "jax": jax.__version__}
+    about |= {"configs": options.configs, "epochs": options.epochs}
+    options.out.write_text(json.dumps({"about": about, "tasks": found}, indent=1) + "\n")
     return 0
 
 
