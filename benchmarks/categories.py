@@ -21,7 +21,6 @@ The last lines tell how well noise is told by what training rows are given as en
 """
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -31,9 +30,9 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import tables
-from paired import Cell, Fit, aligned, arguments, drawn, estimate, kept_programs, run, written
+from paired import Cell, Fit, aligned, arguments, draws, estimate, run, written
 from sklearn.metrics import roc_auc_score
-from tables import Source, load, prepare
+from tables import Source
 from tabular_peers import jdl_fit, sklearn_models
 
 from jdl import features
@@ -49,14 +48,9 @@ def main() -> int:
     contenders = {name: CONTENDERS[name] for name in options.only or CONTENDERS}
     cells: list[Cell] = []
     tables.SOURCES.update(SOURCES)
-    with tempfile.TemporaryDirectory() as folder:
-        kept_programs(f"{folder}/programs")
-        prepare(options.tables, options.data, Path(folder))
-        for name in options.tables:
-            whole = load(Path(folder), name)
-            for seed in range(options.seeds):
-                cells += run(drawn(whole, seed, 10**9, options.inside), "", seed, contenders)
-                written(options.out, compared(cells), cells)
+    for table, seed in draws(options, 10**9):
+        cells += run(table, "", seed, contenders)
+        written(options.out, compared(cells), cells)
     found = compared(cells)
     print(aligned([["table", "contender", "score", "jdl's gain"], *([*row.values()] for row in found)]))
     leaks = told_of_noise()

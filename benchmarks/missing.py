@@ -14,15 +14,13 @@ than either of the others, or one standard error of the paired difference more. 
 """
 
 import sys
-import tempfile
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import polars as pl
-from paired import Cell, Fit, aligned, arguments, drawn, estimate, kept_programs, run, written
-from tables import Table, load, prepare
+from paired import Cell, Fit, aligned, arguments, draws, estimate, run, written
+from tables import Table
 from tabular_peers import boosting, jdl_fit, sklearn_models
 
 ROWS, REMOVED = 8000, 0.3
@@ -40,16 +38,10 @@ def main() -> int:
     options = arguments(__doc__, ["california", "adult", "breast-cancer"])
     contenders = {name: CONTENDERS[name] for name in options.only or CONTENDERS}
     cells: list[Cell] = []
-    with tempfile.TemporaryDirectory() as folder:
-        kept_programs(f"{folder}/programs")
-        prepare(options.tables, options.data, Path(folder))
-        for name in options.tables:
-            whole = load(Path(folder), name)
-            for seed in range(options.seeds):
-                table = drawn(whole, seed, ROWS, options.inside)
-                for way in WAYS:
-                    cells += run(with_holes(table, way, seed), way, seed, contenders)
-                written(options.out, losses(cells), cells)
+    for table, seed in draws(options, ROWS):
+        for way in WAYS:
+            cells += run(with_holes(table, way, seed), way, seed, contenders)
+        written(options.out, losses(cells), cells)
     found = losses(cells)
     head = ["table", "cells removed", "contender", "score", "loss", "jdl's loss less this one"]
     print(aligned([head, *([*map(str, row.values())] for row in found)]))

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
@@ -12,7 +12,7 @@ import numpy as np
 from measure import machine
 from sklearn.model_selection import train_test_split
 from step import names
-from tables import SOURCES, Table
+from tables import SOURCES, Table, load, prepare
 from tabular_peers import Fitted
 from tabular_peers.scores import score
 
@@ -76,6 +76,17 @@ def drawn(table: Table, seed: int, rows: int, inside: bool) -> Table:
         )
         train, test = train[kept], train[held]
     return table._replace(train=train.sample(min(rows, len(train)), seed=seed, shuffle=True), test=test)
+
+
+def draws(options: argparse.Namespace, rows: int) -> Iterator[tuple[Table, int]]:
+    """Give every draw of every table asked for, with its seed; compiled programs are kept meanwhile."""
+    with TemporaryDirectory() as folder:
+        kept_programs(f"{folder}/programs")
+        prepare(options.tables, options.data, Path(folder))
+        for name in options.tables:
+            whole = load(Path(folder), name)
+            for seed in range(options.seeds):
+                yield drawn(whole, seed, rows, options.inside), seed
 
 
 def run(table: Table, way: str, seed: int, contenders: Mapping[str, Fit]) -> list[Cell]:

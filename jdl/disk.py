@@ -16,6 +16,22 @@ def write(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
+def put(path: Path, content: bytes) -> None:
+    """Write a file beside its place, then put it there: a full disk leaves what stood there as it was.
+
+    Raises:
+        OSError: it cannot be written; the error names ``path``.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        write(unfinished, content)
+        unfinished.replace(path)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
 def sync(folder: Path) -> None:
     """Wait until the names in ``folder`` are on the disk."""
     handle = os.open(folder, os.O_RDONLY)

@@ -1,14 +1,13 @@
 """``jdl predict``: a saved model applied to a table."""
 
 import argparse
-import os
 import sys
 from io import BytesIO
 from pathlib import Path
 
 import polars as pl
 
-from jdl import io
+from jdl import disk, io
 from jdl.data import DataError
 
 
@@ -24,17 +23,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
-    """Write the file beside its place, then put it there: a full disk leaves nothing behind."""
+    """Write the table as its ending says."""
     content = BytesIO()
     if path.suffix.lower() == ".csv":
         frame.write_csv(content)
     else:
         frame.write_parquet(content)
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_bytes(content.getbuffer())
-        unfinished.replace(path)
-    except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    disk.put(path, content.getvalue())

@@ -11,5 +11,5 @@ def run(options: argparse.Namespace) -> None:
     model = io.load(options.model)
     out = options.out or options.model / "report.html"
     page = report(model, options.table, title=options.table.stem, command=options.typed)
-    disk.write(out, page.encode())
+    disk.put(out, page.encode())
     print(f"written to {out}")

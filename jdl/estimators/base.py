@@ -1,6 +1,6 @@
 """What the estimators share: from X, y and weights to a trained run, and from new rows to its outputs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -175,6 +175,18 @@ class Estimator(BaseEstimator):
             return
         with jax.default_device(jax.local_devices(backend=self.device)[0]):
             yield
+
+
+def checked_rows(
+    estimator: Any, x: Any, y: Any, sample_weight: Any, read: Callable[[Any], NDArray], *, reset: bool
+) -> tuple[pl.DataFrame, bool, NDArray, NDArray | None]:
+    """Check what ``fit`` is given: the table, whether it was an array, the target, and weights."""
+    if y is None:
+        name = type(estimator).__name__
+        raise ValueError(f"{name} requires y to be passed, but the target y is None: needs {read.__name__}")
+    frame, plain = table_of(estimator, x, reset=reset)
+    target = read(y)
+    return frame, plain, target, weights_of(estimator, sample_weight, frame, target)
 
 
 def weights_of(estimator: Any, sample_weight: Any, frame: pl.DataFrame, y: NDArray) -> NDArray | None:

@@ -9,8 +9,7 @@ from sklearn.base import ClassifierMixin
 
 from jdl.data import Schema
 from jdl.estimators import target as targets
-from jdl.estimators.base import Estimator, Rows, weights_of
-from jdl.estimators.columns import table_of
+from jdl.estimators.base import Estimator, Rows, checked_rows
 
 
 class Classifier(ClassifierMixin, Estimator):
@@ -61,7 +60,7 @@ class Classifier(ClassifierMixin, Estimator):
             ValueError: lengths that differ, targets that are missing or no classes, fewer than two classes.
             RecipeError: an unknown network or hyper-parameter.
         """
-        frame, plain, y, weight = self._checked(X, y, sample_weight, reset=True)
+        frame, plain, y, weight = checked_rows(self, X, y, sample_weight, targets.labels, reset=True)
         kept = y if weight is None else y[weight > 0]
         self.classes_ = _at_least_two(targets.classes_of(kept))
         rows = lambda schema: self._rows(schema, frame, y, weight)
@@ -80,7 +79,7 @@ class Classifier(ClassifierMixin, Estimator):
             ValueError: as ``fit``; a class that the first call did not have.
         """
         first = not getattr(self, "_online", None)
-        frame, plain, y, weight = self._checked(X, y, sample_weight, reset=first)
+        frame, plain, y, weight = checked_rows(self, X, y, sample_weight, targets.labels, reset=first)
         if first:
             given = targets.classes_of(y) if classes is None else np.unique(classes)
             self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else _at_least_two(given)
@@ -107,15 +106,6 @@ class Classifier(ClassifierMixin, Estimator):
         if self.schema_.task == "multilabel":
             return (outputs > 0).astype(int)
         return self.classes_[outputs.argmax(1)]
-
-    def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Any:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: needs classes"
-            )
-        frame, plain = table_of(self, X, reset=reset)
-        y = targets.labels(y)
-        return frame, plain, y, weights_of(self, sample_weight, frame, y)
 
     def _rows(self, schema: Schema, frame: Any, y: NDArray, weight: Any) -> Rows:
         return Rows(schema.encode(frame), targets.codes(self.classes_, y), weight)

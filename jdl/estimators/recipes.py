@@ -1,6 +1,6 @@
 """The recipe of an estimator: a network by name, a layer, or the user's own function."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -35,10 +35,15 @@ def chosen(model: Any, schema: Schema, rows: int, given: Mapping[str, Any]) -> C
             f"model: found a {type(model).__name__}, needs 'auto', the name of a network "
             f"({', '.join(models.NETWORKS)}), a layer, or a function recipe(hyper) -> jdl.Recipe"
         )
-    unknown = [key for key in given if key not in hyper]
-    if unknown:
-        raise RecipeError(f"hyper: found {unknown[0]!r}, needs one of {', '.join(hyper)}")
+    check_known("hyper", given, hyper)
     return recipe, hyper | dict(given)
+
+
+def check_known(place: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Raise a RecipeError at the first name that is not known."""
+    for name in given:
+        if name not in known:
+            raise RecipeError(f"{place}: found {name!r}, needs one of {', '.join(known)}")
 
 
 @lru_cache(64)

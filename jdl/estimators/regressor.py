@@ -8,8 +8,7 @@ from sklearn.base import RegressorMixin
 
 from jdl.data import Schema
 from jdl.estimators import target as targets
-from jdl.estimators.base import Estimator, Rows, weights_of
-from jdl.estimators.columns import table_of
+from jdl.estimators.base import Estimator, Rows, checked_rows
 
 
 class Regressor(RegressorMixin, Estimator):
@@ -31,7 +30,7 @@ class Regressor(RegressorMixin, Estimator):
             ValueError: lengths that differ, targets that are missing or infinite.
             RecipeError: an unknown network or hyper-parameter.
         """
-        frame, plain, y, weight = self._checked(X, y, sample_weight, reset=True)
+        frame, plain, y, weight = checked_rows(self, X, y, sample_weight, targets.numbers, reset=True)
         rows = lambda schema: _rows(schema, frame, y, weight)
         return self._fitted(frame, plain, targets.number_targets(y), rows)
 
@@ -42,7 +41,7 @@ class Regressor(RegressorMixin, Estimator):
         are, fits the preparation and finds the target's scale.
         """
         first = not getattr(self, "_online", None)
-        frame, plain, y, weight = self._checked(X, y, sample_weight, reset=first)
+        frame, plain, y, weight = checked_rows(self, X, y, sample_weight, targets.numbers, reset=first)
         schema = self._begun(frame, plain, targets.number_targets(y))
         return self._one_pass(_rows(schema, frame, y, weight))
 
@@ -51,15 +50,6 @@ class Regressor(RegressorMixin, Estimator):
         outputs = self._outputs(X)
         found = targets.unscaled(self.schema_.targets, outputs)
         return found if len(self.schema_.targets) > 1 else found[:, 0]
-
-    def _checked(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Any:
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None: needs numbers"
-            )
-        frame, plain = table_of(self, X, reset=reset)
-        y = targets.numbers(y)
-        return frame, plain, y, weights_of(self, sample_weight, frame, y)
 
 
 def _rows(schema: Schema, frame: Any, y: NDArray, weight: Any) -> Rows:

@@ -16,12 +16,12 @@ from jdl.data.columns import Target
 from jdl.estimators import target as targets
 from jdl.estimators.base import Estimator, Rows, weights_of
 from jdl.estimators.columns import TARGET, skeleton, table_of
-from jdl.estimators.recipes import Chosen
+from jdl.estimators.recipes import Chosen, check_known
 from jdl.estimators.rows import bucket
 from jdl.models.mlp import defaults as of_mlp
 from jdl.models.task import Hyper, cosine_adamw, robust, task
 from jdl.nn.layer import Scope
-from jdl.train.recipe import Recipe, RecipeError
+from jdl.train.recipe import Recipe
 
 
 class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
@@ -95,10 +95,7 @@ class Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Estimator):
     def _chosen(self, schema: Schema, rows: int) -> Chosen:
         defaults = of_mlp(bucket(rows), schema)
         given = dict(self.hyper or {}) | ({} if self.epochs is None else {"epochs": self.epochs})
-        unknown = [name for name in given if name not in defaults or name == "widths"]
-        if unknown:
-            needed = ", ".join(name for name in defaults if name != "widths")
-            raise RecipeError(f"hyper: found {unknown[0]!r}, needs one of {needed}")
+        check_known("hyper", given, [name for name in defaults if name != "widths"])
         hyper = defaults | given | {"widths": tuple(self.widths), "size": self.size}
         return _recipe_of(skeleton(schema), self._unsupervised), hyper
 

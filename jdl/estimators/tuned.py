@@ -2,8 +2,7 @@
 
 from typing import Any
 
-import jax
-
+from jdl.estimators.recipes import check_known
 from jdl.sweeps import Runs, sweep
 from jdl.train.recipe import Run
 
@@ -18,8 +17,7 @@ def tuned(
     """
     space = _space(hyper, search)
     data = {"x": rows.x, "y": rows.y} | ({} if rows.weight is None else {"weight": rows.weight})
-    own, _ = jax.random.split(key)
-    runs = sweep(recipe, space, own, data, folds=cv, time_budget=time_budget)
+    runs = sweep(recipe, space, key, data, folds=cv, time_budget=time_budget)
     best = runs.best()
     return runs, dict(runs.configs[best]), runs.refit(best)[0]
 
@@ -28,9 +26,7 @@ def _space(hyper: dict[str, Any], search: Any) -> Any:
     if search is None:
         return [hyper]
     if isinstance(search, dict):
-        unknown = [name for name in search if name not in hyper]
-        if unknown:
-            raise ValueError(f"search: found {unknown[0]!r}, needs one of {', '.join(hyper)}")
+        check_known("search", search, hyper)
         return {name: [value] for name, value in hyper.items() if name not in search} | {
             name: list(values) for name, values in search.items()
         }

@@ -30,8 +30,7 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     ``(n, 64)``, zeros behind them: texts are compared as they are, byte by byte, and one that is no level
     counts as missing. It gives ``{"prediction": …, "probability": …}``: the number of the class
     ``(n,)`` and the probabilities ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``.
-    The file begins with nothing of jdl's; the names of classes and columns are in ``path`` with ``.json``
-    behind it.
+    The names of classes and columns are in ``path`` with ``.json`` behind it.
 
     Raises:
         ModelError: a column that StableHLO has no type for (dates, free texts), a number that needs more
@@ -56,8 +55,8 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     call = jax.jit(lambda columns: _predict(model, columns))
     content = jax_export.export(call, platforms=tuple(platforms))(numbers | texts).serialize()
     file = Path(path)
-    disk.write(file, bytes(content))
-    disk.write(file.with_name(file.name + ".json"), _description(model))
+    disk.put(file, bytes(content))
+    disk.put(file.with_name(file.name + ".json"), _description(model))
 
 
 def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
@@ -72,11 +71,9 @@ def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
 
 def _check(model: Model) -> None:
     schema = model.schema
-    others = {date.name: "a date" for date in schema.dates} | {
-        text.name: "a free text" for text in schema.texts
-    }
-    for name, kind in others.items():
-        raise ModelError(f"export: column {name!r} is {kind}, which StableHLO has no type for")
+    for kind, columns in (("a date", schema.dates), ("a free text", schema.texts)):
+        if columns:
+            raise ModelError(f"export: column {columns[0].name!r} is {kind}, which StableHLO has no type for")
     for number in schema.numbers:
         if number.offset or number.scale != 1:
             raise ModelError(

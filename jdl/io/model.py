@@ -14,8 +14,7 @@ from jdl import models, nn
 from jdl.data import Schema, read_table
 from jdl.train import Run
 from jdl.train.objective import network as prepared
-
-CHUNK = 1024  # rows predicted at once; the last rows are padded, so that one program serves every table
+from jdl.train.predict import CHUNK, chunks
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,11 +80,12 @@ class Model:
 
     def predict_rows(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         """Give ``predict`` of rows stacked on a leading axis, as ``schema.encode`` gives them."""
-        count = len(rows["numbers"])
         fixed, arrays = tuple(sorted(self.hyper.items())), jax.device_put(self._arrays)
-        chunks = (_chunk(rows, first) for first in range(0, count, CHUNK))
-        parts = [_predict_chunk(self.schema, self.network, fixed, arrays, chunk) for chunk in chunks]
-        return np.concatenate(jax.device_get(parts))[:count]
+        parts = [
+            _predict_chunk(self.schema, self.network, fixed, arrays, part)
+            for part in chunks(dict(rows), CHUNK)
+        ]
+        return np.concatenate(jax.device_get(parts))[: len(rows["numbers"])]
 
     def predict_table(self, table: Any) -> pl.DataFrame:
         """Predict every row: ``prediction``, then ``probability_<class>`` for each class.
@@ -120,13 +120,7 @@ def _predict_chunk(schema: Schema, network: str, hyper: tuple, arrays: Any, rows
     return jax.vmap(lambda row: _predict(schema, network, dict(hyper), arrays, row))(rows)
 
 
-def _chunk(rows: Mapping[str, np.ndarray], first: int) -> dict[str, np.ndarray]:
-    """Cut the rows from ``first`` on; where they run out the last one is repeated."""
-    at = np.minimum(np.arange(first, first + CHUNK), len(rows["numbers"]) - 1)
-    return {name: values[at] for name, values in rows.items()}
-
-
 def _by_epoch(history: Mapping[str, Any]) -> tuple[dict[str, float], ...]:
     columns = {name: values for name, values in history.items() if np.ndim(values) == 1}
-    epochs = len(next(iter(columns.values())))
+    epochs = len(next(iter(columns.values()), ()))  # none after passes over parts of the rows
     return tuple({name: float(values[i]) for name, values in columns.items()} for i in range(epochs))

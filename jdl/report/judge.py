@@ -1,6 +1,7 @@
 """How sure one can be of scores: intervals over rows drawn again, and differences between two models."""
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from jdl.data import Schema
 from jdl.data.columns import Column
 from jdl.report.resampled import scores
-from jdl.report.scores import score
+from jdl.report.scores import errors, score
 
 ROOM = 2**14  # rows predicted together
+WEIGHTS = 2**21  # of rows drawn again, held at once
 DRAWS = 200  # sets of rows drawn again
 
 
@@ -31,9 +33,7 @@ def losses(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.floa
     if schema.task == "multilabel":
         right = np.where(target > 0, outputs, 1 - outputs)
         return -np.log(np.maximum(right, 1e-12)).mean(1)
-    scale = np.array([part.scale for part in schema.targets])
-    error = (outputs.reshape(len(target), -1) - target.reshape(len(target), -1)) * scale
-    return (error**2).mean(1)
+    return (errors(schema, outputs, target) ** 2).mean(1)
 
 
 def right(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.float64]:
@@ -42,8 +42,7 @@ def right(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.float
         return (outputs.argmax(1) == target).astype(np.float64)
     if schema.task == "multilabel":
         return ((outputs > 0.5) == (target > 0)).mean(1)
-    scale = np.array([part.scale for part in schema.targets])
-    return np.abs((outputs.reshape(len(target), -1) - target.reshape(len(target), -1)) * scale).mean(1)
+    return errors(schema, outputs, target).mean(1)
 
 
 def intervals(schema: Schema, outputs: NDArray, target: NDArray, draws: int = DRAWS) -> dict[str, Interval]:
@@ -52,9 +51,13 @@ def intervals(schema: Schema, outputs: NDArray, target: NDArray, draws: int = DR
     Source: Efron 1979, https://doi.org/10.1214/aos/1176344552.
     """
     found = score(schema, outputs, target)
-    counts = np.stack([np.bincount(rows, minlength=len(target)) for rows in _drawn(len(target), draws)])
-    again = scores(schema, outputs, target, counts)
-    ends = {name: np.nanpercentile(again[name], [2.5, 97.5]) for name in found}
+    drawn, each = _drawn(len(target), draws), max(WEIGHTS // len(target), 1)
+    again = []
+    for _ in range(0, draws, each):
+        some = [np.bincount(rows, minlength=len(target)) for rows in islice(drawn, each)]
+        again.append(scores(schema, outputs, target, np.stack(some)))
+    values = {name: np.concatenate([part[name] for part in again]) for name in found}
+    ends = {name: np.nanpercentile(values[name], [2.5, 97.5]) for name in found}
     return {name: Interval(value, *map(float, ends[name])) for name, value in found.items()}
 
 
@@ -111,6 +114,6 @@ def _permuted(
         yield part, found
 
 
-def _drawn(rows: int, draws: int) -> list[NDArray]:
+def _drawn(rows: int, draws: int) -> Iterator[NDArray]:
     rng = np.random.default_rng(0)
-    return [rng.integers(rows, size=rows) for _ in range(draws)]
+    return (rng.integers(rows, size=rows) for _ in range(draws))

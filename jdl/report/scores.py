@@ -22,7 +22,7 @@ def score(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
     Errors of numbers are in the targets' own units.
     """
     if schema.task == "regression":
-        return _number_scores(schema, outputs.reshape(len(target), -1), target.reshape(len(target), -1))
+        return _number_scores(schema, outputs, target)
     if schema.task == "multilabel":
         return _label_scores(outputs, target)
     logits = np.log(np.maximum(outputs, 1e-12)).astype(np.float32)
@@ -30,9 +30,16 @@ def score(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
     return {name: float(found[name]) for name in ("accuracy", "precision", "recall", "f1", "auc", "log_loss")}
 
 
-def _number_scores(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
+def errors(schema: Schema, outputs: NDArray, target: NDArray) -> NDArray[np.float64]:
+    """Give by how much each number is off ``(n, k)``, in the targets' own units."""
     scale = np.array([part.scale for part in schema.targets])
-    error = np.abs(outputs.astype(np.float64) - target) * scale
+    found, true = (values.reshape(len(target), -1).astype(np.float64) for values in (outputs, target))
+    return np.abs(found - true) * scale
+
+
+def _number_scores(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
+    error = errors(schema, outputs, target)
+    outputs, target = (values.reshape(len(target), -1) for values in (outputs, target))
     r2 = [metrics.evaluate(metrics.r2(), *pair) for pair in zip(outputs.T, target.T, strict=True)]
     rmse = np.sqrt(np.mean(error**2, 0)).mean()
     return {"rmse": float(rmse), "mae": float(error.mean()), "r2": float(np.mean(r2))}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from jdl.nn.layer import batch_size
 from jdl.sweeps.groups import column
 from jdl.train.hyper import identified, of_identity, parted
-from jdl.train.predict import outputs
+from jdl.train.predict import chunks, outputs
 from jdl.train.recipe import Recipe, Run
 
 if TYPE_CHECKING:
@@ -67,10 +67,7 @@ def member_outputs(runs: "Runs", numbers: Sequence[int], x: Any) -> dict[int, ND
     for bunch in bunches(runs, numbers):
         call = _forward(runs.recipe, bunch.fixed)
         given = jax.device_put((bunch.traced, bunch.runs))
-        parts = []
-        for first in range(0, rows, size):
-            at = np.minimum(np.arange(first, first + size), rows - 1)
-            parts.append(call(*given, jax.tree.map(lambda leaf: np.asarray(leaf)[at], x)))  # noqa: B023
+        parts = [call(*given, part) for part in chunks(x, size)]
         whole = np.concatenate(jax.device_get(parts), 1)[:, :rows]
         found |= dict(zip(bunch.numbers, whole, strict=True))
     return found

@@ -1,6 +1,6 @@
 """What a trained network says of rows, by a program that is compiled once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -39,15 +39,19 @@ def predict(recipe: Callable[[dict], Recipe], hyper: Mapping[str, Any], run: Run
     >>> jdl.train.predict(recipe, {"lr": 0.1}, run, x[:5]).shape
     (5, 1)
     """
-    rows = batch_size(x, "x")
     fixed, traced = parted(hyper)
     call = _program(recipe, identified(fixed))
     given = jax.device_put((traced, run._replace(history={})))
-    parts = []
-    for first in range(0, rows, CHUNK):
-        at = np.minimum(np.arange(first, first + CHUNK), rows - 1)
-        parts.append(call(*given, jax.tree.map(lambda leaf: np.asarray(leaf)[at], x)))  # noqa: B023
-    return np.concatenate(jax.device_get(parts))[:rows]
+    parts = [call(*given, part) for part in chunks(x, CHUNK)]
+    return np.concatenate(jax.device_get(parts))[: batch_size(x)]
+
+
+def chunks(x: Any, size: int) -> Iterator[Any]:
+    """Cut rows into parts of one size; where they run out the last row is repeated."""
+    rows = batch_size(x, "x")
+    for first in range(0, rows, size):
+        at = np.minimum(np.arange(first, first + size), rows - 1)
+        yield jax.tree.map(lambda leaf: np.asarray(leaf)[at], x)  # noqa: B023
 
 
 def outputs(recipe: Recipe, run: Run, x: Any) -> Any:

@@ -121,6 +121,7 @@ def test_passes_go_on_where_they_were():
         other = pickle.loads(pickle.dumps(other.partial_fit(x, y)))
     np.testing.assert_array_equal(whole.predict_proba(x), other.predict_proba(x))
     assert whole.score(x, y) > 0.9 and whole.n_iter_ == 20
+    assert whole.model_.history == ()
     with pytest.raises(ValueError, match=r"y: row 1 has the class 7, which is not one of \[0, 1\]"):
         whole.partial_fit(x[:2], [0, 7])
 
