@@ -37,9 +37,12 @@ class Sorted(NamedTuple):
     unit: jax.Array  # ()
 
 
-def sample_of(key: Any, rows: jax.Array, weight: Any, first: Any = 0, most: int = ROWS) -> Sample:
-    """Take the ``most`` rows of the smallest draws among those of weight above zero; all of few rows."""
-    draw = draws(key, "sample", len(rows), first)
+def sample_of(rows: jax.Array, weight: Any, first: Any = 0, most: int = ROWS) -> Sample:
+    """Take the ``most`` rows of the smallest draws among those of weight above zero; all of few rows.
+
+    Draws are the same for every key: what is learned is a function of the rows, which runs can share.
+    """
+    draw = draws(None, "sample", len(rows), first)
     if weight is None:
         return _smallest(Sample(draw, None, capped(rows)), most)
     counts = weight > 0
@@ -57,7 +60,7 @@ def summary(finish: Any, most: int = ROWS) -> Summary:
     """Make the summary of a preparation that is fitted on a sample of ``(n, p)`` rows."""
 
     def part(key: Any, rows: jax.Array, target: Any, weight: Any, first: Any = 0) -> Sample:
-        return sample_of(key, rows, weight, first, most)
+        return sample_of(rows, weight, first, most)
 
     return Summary(part, lambda left, right: merge(left, right, most), finish)
 

@@ -9,10 +9,10 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jdl.sweeps import schedule
+from jdl.sweeps import once, schedule
 from jdl.sweeps.groups import Config, Group, Members, grouped
 from jdl.sweeps.journal import Journal
-from jdl.sweeps.member import Trained
+from jdl.sweeps.member import Prepared, Trained
 from jdl.sweeps.program import Layout, Program, Shared, compiled, placed, whole_run
 from jdl.sweeps.splits import Fold
 from jdl.sweeps.watch import Watch
@@ -85,9 +85,32 @@ def calls(program: Program, members: Any, shared: Shared, watch: Watch) -> Itera
         first = chosen.stop
 
 
-def shared_by(study: Study, group: Group, devices: int, first: int, last: int) -> Shared:
-    """Put what a group's members share on the devices."""
-    return Shared(*placed((np.int32(first), np.int32(last), study.key, study.data, group.parts), devices))
+def shared_by(
+    study: Study, group: Group, devices: int, first: int, last: int, rows: Prepared | None = None
+) -> Shared:
+    """Put what a group's members share on the devices: their folds' prepared rows where these are given."""
+    data, parts = (study.data, group.parts) if rows is None else (None, None)
+    return placed(Shared(np.int32(first), np.int32(last), study.key, data, parts, rows), devices)
+
+
+def prepared_once(study: Study, group: Group, plan: schedule.Plan) -> Prepared | None:
+    """Prepare each fold's rows where all its members have the same ones; None where each has its own.
+
+    It does not depend on which of the study's members are trained, for a member's last bits must not either.
+    """
+    found = []
+    for place in range(len(group.parts.train.index)):
+        first = int(np.argmax(group.members.place == place))
+        member = jax.tree.map(lambda leaf: leaf[first], group.members)._replace(place=np.int32(0))  # noqa: B023
+        parts = jax.tree.map(lambda leaf: leaf[place : place + 1], group.parts)  # noqa: B023
+        shared = Shared(np.int32(0), np.int32(0), study.key, study.data, parts)
+        if not place:
+            size = once.shareable(study.recipe, group.fixed, member, shared)
+            copies = len(study.folds) * len(jax.local_devices())
+            if size is None or size * copies > once.room(plan.memory_limit):
+                return None
+        found.append(once.prepare(study.recipe, group.fixed, member, shared))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *jax.device_get(found))
 
 
 def example(study: Study, group: Group) -> Recipe:
@@ -116,9 +139,10 @@ def only(group: Group, which: NDArray) -> Group:
 def _program(study: Study, group: Group, plan: schedule.Plan) -> tuple[Program, Shared, str]:
     recipe = example(study, group)
     last = recipe.epochs if study.last is None else study.last
+    rows = prepared_once(study, group, plan)
 
     def make(layout: Layout) -> tuple[Program, Shared]:
-        shared = shared_by(study, group, layout.devices, 0, last)
+        shared = shared_by(study, group, layout.devices, 0, last, rows)
         return compiled(whole_run, study.recipe, group.fixed, layout, group.members, shared), shared
 
     return schedule.choose(plan, recipe, group, make)

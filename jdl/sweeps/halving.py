@@ -2,23 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
 from jdl.sweeps import schedule as schedules
-from jdl.sweeps.engine import Study, calls, example, only, shared_by, unstacked
+from jdl.sweeps.engine import Study, calls, example, only, prepared_once, shared_by, unstacked
 from jdl.sweeps.groups import Config, Group, Member, grouped
-from jdl.sweeps.member import Started, Trained, advanced, finished, rows_at, started
-from jdl.sweeps.program import Layout, Program, Shared, compiled, member_key
+from jdl.sweeps.member import Started, Trained, advanced, finished, started
+from jdl.sweeps.program import Layout, Program, Shared, compiled, member_key, rows_of
 from jdl.sweeps.runs import Facts, Runs
 from jdl.sweeps.splits import splits
 from jdl.sweeps.sweep import checked_rows, configurations, product, trimmed
 from jdl.sweeps.watch import Watch, watching
 from jdl.train.fit import greater, steps_key
-from jdl.train.prepared import applied, with_folds
 from jdl.train.recipe import Recipe, RecipeError, check_count, check_key
 
 
@@ -124,6 +122,7 @@ class _Race:
     def __init__(self, study: Study, plan: schedules.Plan, watch: Watch) -> None:
         self.study, self.plan, self.watch = study, plan, watch
         self.groups = grouped(study.configs, study.members, study.folds)
+        self.rows = [prepared_once(study, group, plan) for group in self.groups]
         self.layouts: dict[int, Layout] = {}
         self.carried: dict[int, Started] = {}
         self.programs: set[Any] = set()
@@ -200,7 +199,7 @@ class _Race:
         self, make: Callable, number: int, group: Group, members: Any, first: int, last: int
     ) -> tuple[Program, Shared]:
         def at(layout: Layout) -> tuple[Program, Shared]:
-            shared = shared_by(self.study, group, layout.devices, first, last)
+            shared = shared_by(self.study, group, layout.devices, first, last, self.rows[number])
             return compiled(make, self.study.recipe, group.fixed, layout, members, shared), shared
 
         began = time.perf_counter()
@@ -217,11 +216,8 @@ class _Race:
 
 def _start(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable:
     def one(member: Member, shared: Shared) -> Started:
-        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
-        begun, _, _ = started(
-            recipe(fixed | member.traced), member_key(shared.key, member.ids), shared.data, parts
-        )
-        return _keyless(begun)
+        made, key = recipe(fixed | member.traced), member_key(shared.key, member.ids)
+        return _keyless(started(made, key, rows_of(made, key, member, shared)))
 
     return one
 
@@ -230,13 +226,8 @@ def _advance(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callabl
     def one(given: tuple[Member, Started], shared: Shared) -> Started:
         member, begun = given
         made, key = recipe(fixed | member.traced), member_key(shared.key, member.ids)
-        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
-        take = partial(applied, made, begun.progress.stats)
-        rows = take(with_folds(made, key, rows_at(shared.data, parts.train)))
-        begun = _keyed(begun, key)
-        return _keyless(
-            advanced(made, begun, rows, take(rows_at(shared.data, parts.stop)), shared.first, shared.last)
-        )
+        rows = rows_of(made, key, member, shared, begun.progress.stats)
+        return _keyless(advanced(made, _keyed(begun, key), rows, shared.first, shared.last))
 
     return one
 
@@ -244,9 +235,9 @@ def _advance(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callabl
 def _end(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callable:
     def one(given: tuple[Member, Started], shared: Shared) -> Trained:
         member, begun = given
-        held = jax.tree.map(lambda leaf: leaf[member.place], shared.parts.held)
-        begun = _keyed(begun, member_key(shared.key, member.ids))
-        return finished(recipe(fixed | member.traced), begun, shared.data, held, 0)
+        made, key = recipe(fixed | member.traced), member_key(shared.key, member.ids)
+        rows = rows_of(made, key, member, shared, begun.progress.stats)
+        return finished(made, _keyed(begun, key), rows.held, 0)
 
     return one
 

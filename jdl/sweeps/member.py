@@ -12,7 +12,7 @@ from jdl.nn.layer import batch_size, batched
 from jdl.sweeps.splits import Fold
 from jdl.train.fit import Data, Progress, begin, epochs, finish, stopped
 from jdl.train.objective import compute_metrics, empty_metrics, example_weight, merge_metrics, scored
-from jdl.train.prepared import applied, in_chunks, prepare, settled
+from jdl.train.prepared import applied, fitted, in_chunks, settled, with_folds
 from jdl.train.recipe import Recipe, Run
 
 
@@ -29,6 +29,15 @@ class Parts(NamedTuple):
     train: Part
     stop: Part | None
     held: Part | None
+
+
+class Prepared(NamedTuple):
+    """What a preparation learned from the rows trained on, and what it makes of the rows of each part."""
+
+    stats: Any
+    train: Data
+    stop: Data | None
+    held: Data | None
 
 
 class Started(NamedTuple):
@@ -70,20 +79,28 @@ def rows_at(data: Data, part: Part) -> Data:
     return rows | {"weight": part.weight if own is None else part.weight * own}
 
 
-def started(recipe: Recipe, key: Any, data: Data, parts: Parts) -> tuple[Started, Data, Data | None]:
-    """Prepare a member's rows and initialise it; give also its rows, as its steps take them."""
-    rows = rows_at(data, parts.train)
-    stop = None if parts.stop is None else rows_at(data, parts.stop)
-    stats, rows, stop = prepare(recipe, key, rows, stop)
-    progress = begin(settled(recipe), key, rows, stop is not None, stats)
+def prepared(recipe: Recipe, key: Any, data: Data, parts: Parts, stats: Any = None) -> Prepared:
+    """Fit a recipe's preparation on the rows trained on, unless ``stats`` are given, and prepare all."""
+    train = with_folds(recipe, key, rows_at(data, parts.train))
+    stats = fitted(recipe, key, train) if stats is None else stats
+    stop, held = (
+        None if part is None else applied(recipe, stats, rows_at(data, part))
+        for part in (parts.stop, parts.held)
+    )
+    return Prepared(stats, applied(recipe, stats, train), stop, held)
+
+
+def started(recipe: Recipe, key: Any, rows: Prepared) -> Started:
+    """Initialise a member on its rows."""
+    progress = begin(settled(recipe), key, rows.train, rows.stop is not None, rows.stats)
     row = compute_metrics(recipe, empty_metrics(recipe))
-    if stop is not None:
+    if rows.stop is not None:
         row |= {f"valid_{name}": value for name, value in row.items()}
     empty = lambda value: jnp.full((recipe.epochs, *value.shape), jnp.nan, value.dtype)
-    return Started(progress, jax.tree.map(empty, row)), rows, stop
+    return Started(progress, jax.tree.map(empty, row))
 
 
-def advanced(recipe: Recipe, begun: Started, rows: Data, stop: Data | None, first: Any, last: Any) -> Started:
+def advanced(recipe: Recipe, begun: Started, rows: Prepared, first: Any, last: Any) -> Started:
     """Train the epochs from ``first`` up to ``last``, which may be traced, or until training stops."""
     steady = replace(settled(recipe), patience=None)  # the loop itself ends where training stops
 
@@ -93,30 +110,29 @@ def advanced(recipe: Recipe, begun: Started, rows: Data, stop: Data | None, firs
 
     def one(carry: tuple[Any, Started]) -> tuple[Any, Started]:
         epoch, (progress, history) = carry
-        progress, row = epochs(steady, progress, rows, stop, epoch, 1)
+        progress, row = epochs(steady, progress, rows.train, rows.stop, epoch, 1)
         history = {name: history[name].at[epoch].set(values[0]) for name, values in row.items()}
         return epoch + 1, Started(progress, history)
 
     return jax.lax.while_loop(going, one, (jnp.int32(first), begun))[1]
 
 
-def finished(recipe: Recipe, begun: Started, data: Data, held: Part | None, last: Any) -> Trained:
+def finished(recipe: Recipe, begun: Started, held: Data | None, last: Any) -> Trained:
     """Give the best epoch's parameters, the last one's where nothing chose, and the held-out scores."""
     run = finish(settled(recipe), begun.progress, begun.history)
     if begun.progress.best is None:
         run.history["best_epoch"] = jnp.int32(last) - 1
     if held is None:
         return Trained(run, None, None)
-    scores, outputs = evaluated(recipe, run, rows_at(data, held))
+    scores, outputs = evaluated(settled(recipe), run, held)
     sound = (run.history["failed_at"] < 0) & (run.history["best_epoch"] >= 0)
     return Trained(run, jax.tree.map(lambda value: jnp.where(sound, value, jnp.nan), scores), outputs)
 
 
-def trained(recipe: Recipe, key: Any, data: Data, parts: Parts, last: Any) -> Trained:
-    """Train a member from its start for ``last`` epochs: a whole run, as one pure function."""
-    begun, rows, stop = started(recipe, key, data, parts)
-    begun = advanced(recipe, begun, rows, stop, 0, last)
-    return finished(recipe, begun, data, parts.held, last)
+def trained(recipe: Recipe, key: Any, rows: Prepared, last: Any) -> Trained:
+    """Train a member from its start for ``last`` epochs."""
+    begun = advanced(recipe, started(recipe, key, rows), rows, 0, last)
+    return finished(recipe, begun, rows.held, last)
 
 
 def evaluated(recipe: Recipe, run: Run, data: Data) -> tuple[dict[str, Any], Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jdl.sweeps.groups import Member
-from jdl.sweeps.member import Parts, Trained, trained
+from jdl.sweeps.member import Parts, Prepared, Trained, prepared, trained
 from jdl.train.fit import Data
 from jdl.train.hyper import identified
 from jdl.train.recipe import Recipe
@@ -39,13 +39,14 @@ class Layout(NamedTuple):
 
 
 class Shared(NamedTuple):
-    """What all members of a group read."""
+    """What all members of a group read: either its folds' prepared rows, or what they are prepared of."""
 
     first: Any  # epoch to train
     last: Any  # epoch to train, and one
     key: Any
-    data: Data
-    parts: Parts
+    data: Data | None
+    parts: Parts | None
+    prepared: Prepared | None = None
 
 
 @dataclass(frozen=True)
@@ -120,11 +121,19 @@ def whole_run(recipe: Callable[[dict], Recipe], fixed: dict[str, Any]) -> Callab
     """Make the function that trains a member from its start to its end."""
 
     def one(member: Member, shared: Shared) -> Trained:
-        parts = jax.tree.map(lambda leaf: leaf[member.place], shared.parts)
-        made = recipe(fixed | member.traced)
-        return trained(made, member_key(shared.key, member.ids), shared.data, parts, shared.last)
+        made, key = recipe(fixed | member.traced), member_key(shared.key, member.ids)
+        return trained(made, key, rows_of(made, key, member, shared), shared.last)
 
     return one
+
+
+def rows_of(recipe: Recipe, key: Any, member: Member, shared: Shared, stats: Any = None) -> Prepared:
+    """Give a member's prepared rows; where its fold's are not shared, prepare them."""
+    at_place = lambda tree: jax.tree.map(lambda leaf: leaf[member.place], tree)
+    if shared.prepared is not None:
+        return at_place(shared.prepared)
+    assert shared.data is not None and shared.parts is not None
+    return prepared(recipe, key, shared.data, at_place(shared.parts), stats)
 
 
 _programs: OrderedDict[Any, Program] = OrderedDict()
