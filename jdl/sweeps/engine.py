@@ -20,6 +20,7 @@ from jdl.train.fit import Data
 from jdl.train.recipe import Recipe
 
 CALL = 1.0  # seconds that a call should take: often enough to end in time, seldom enough to cost nothing
+STAGE = "members"  # of the journal: those that are trained
 
 
 class Study(NamedTuple):
@@ -49,7 +50,7 @@ Report = Callable[[int, int], Any]
 def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | None, report: Report) -> Done:
     """Train all members, or as many as there is time for; what the journal has is not trained again."""
     groups = grouped(study.configs, study.members, study.folds)
-    results = {} if journal is None else dict(journal.read(partial(_shape, study, groups)))
+    results = {} if journal is None else dict(journal.read(STAGE, partial(_shape, study, groups)))
     reasons, seconds, programs = [], 0.0, 0
     for group in groups:
         group = without(group, results)
@@ -62,7 +63,7 @@ def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | No
         for chosen, found in calls(program, group.members, shared, watch):
             numbers = group.numbers[chosen].tolist()
             if journal is not None:
-                journal.write(numbers, found)
+                journal.write(STAGE, numbers, found)
             results |= dict(zip(numbers, unstacked(found, len(numbers)), strict=True))
             report(len(results), len(study.members))
     return Done(results, tuple(dict.fromkeys(reasons)), seconds, programs)

@@ -10,11 +10,12 @@ import numpy as np
 from jdl.sweeps import schedule as schedules
 from jdl.sweeps.engine import Study, calls, example, only, prepared_once, shared_by, unstacked
 from jdl.sweeps.groups import Config, Group, Member, grouped
-from jdl.sweeps.member import Started, Trained, advanced, finished, started
+from jdl.sweeps.journal import Journal
+from jdl.sweeps.member import Prepared, Started, Trained, advanced, finished, started
 from jdl.sweeps.program import Layout, Program, Shared, compiled, member_key, rows_of
 from jdl.sweeps.runs import Facts, Runs
 from jdl.sweeps.splits import splits
-from jdl.sweeps.sweep import checked_rows, configurations, product, trimmed
+from jdl.sweeps.sweep import checked_rows, configurations, header, product, trimmed
 from jdl.sweeps.watch import Watch, watching
 from jdl.train.fit import greater, steps_key
 from jdl.train.recipe import Recipe, RecipeError, check_count, check_key
@@ -44,6 +45,7 @@ def halving(
     devices: int | None = None,
     memory_limit: int | None = None,
     time_budget: float | None = None,
+    folder: Any = None,
     report: Callable[[Rung], Any] | None = None,
 ) -> Runs:
     r"""Sweep as ``jdl.sweep`` does, but train only the better configurations to the end.
@@ -68,6 +70,8 @@ def halving(
         devices: how many to use.
         memory_limit: bytes to stay below.
         time_budget: seconds after which no further rung is begun.
+        folder: where to keep what members carry from rung to rung, so that the same call goes on after it was
+            killed.
         report: ``report(rung)`` after each.
 
     Source: Jamieson and Talwalkar 2016, https://arxiv.org/abs/1502.07943.
@@ -92,9 +96,11 @@ def halving(
     rows = checked_rows(recipe, configs, data)
     cut = splits(data, folds, stop, key)
     study = Study(recipe, configs, product(len(configs), len(cut), seeds), cut, key, rows)
+    ends = rungs(recipe(dict(configs[0])).epochs, len(configs), eta, first)
+    journal = None if folder is None else Journal(folder, header(study, seeds) | {"eta": eta, "rungs": ends})
     with watching(time_budget) as watch:
-        race = _Race(study, plan, watch)
-        ended = race.run(rungs(recipe(dict(configs[0])).epochs, len(configs), eta, first), eta, report)
+        race = _Race(study, plan, watch, journal)
+        ended = race.run(ends, eta, report)
         results = race.finish()
         facts = Facts(
             watch.seconds, race.compile_seconds, len(race.programs), tuple(dict.fromkeys(race.reasons)), ended
@@ -119,10 +125,10 @@ def rungs(epochs: int, configs: int, eta: int, first: int | None = None) -> list
 class _Race:
     """Members on their way: what each carries from rung to rung."""
 
-    def __init__(self, study: Study, plan: schedules.Plan, watch: Watch) -> None:
-        self.study, self.plan, self.watch = study, plan, watch
+    def __init__(self, study: Study, plan: schedules.Plan, watch: Watch, journal: Journal | None) -> None:
+        self.study, self.plan, self.watch, self.journal = study, plan, watch, journal
         self.groups = grouped(study.configs, study.members, study.folds)
-        self.rows = [prepared_once(study, group, plan) for group in self.groups]
+        self.rows: dict[int, Prepared | None] = {}
         self.layouts: dict[int, Layout] = {}
         self.carried: dict[int, Started] = {}
         self.programs: set[Any] = set()
@@ -153,17 +159,28 @@ class _Race:
 
     def _climb(self, alive: list[int], first: int, last: int) -> bool:
         """Train the members of some configurations from one epoch to another; False without time for it."""
+        stage = f"epoch-{last:05d}"
+        kept = {} if self.journal is None else dict(self.journal.read(stage, self._shape))
+        self.carried |= kept
         for number, group in enumerate(self.groups):
-            some = only(group, np.isin(self.study.members[group.numbers, 0], alive))
+            ahead = np.isin(self.study.members[group.numbers, 0], alive) & ~np.isin(group.numbers, list(kept))
+            some = only(group, ahead)
             if not len(some.numbers):
                 continue
             if first == 0:
                 self.carried |= self._call(_start, number, some, 0, 0, self.watch)
-            moved = self._call(_advance, number, some, first, last, self.watch)
+            moved = self._call(_advance, number, some, first, last, self.watch, stage)
             self.carried |= moved
             if len(moved) < len(some.numbers):
                 return False
         return True
+
+    def _shape(self, number: int) -> Any:
+        """Give the shapes of what a member carries."""
+        group = next(group for group in self.groups if number in group.numbers)
+        member = jax.tree.map(lambda leaf: leaf[0], group.members)
+        shared = Shared(np.int32(0), np.int32(0), self.study.key, self.study.data, group.parts)
+        return jax.eval_shape(_start(self.study.recipe, group.fixed), member, shared)
 
     def _ranked(self, alive: list[int]) -> tuple[list[int], list[float]]:
         recipe = self.study.recipe(dict(self.study.configs[0]))
@@ -178,9 +195,12 @@ class _Race:
         return order, mean[order].tolist()
 
     def _call(
-        self, make: Callable, number: int, group: Group, first: int, last: int, watch: Watch
+        self, make: Callable, number: int, group: Group, first: int, last: int, watch: Watch, stage: str = ""
     ) -> dict[int, Any]:
-        """Call one of the programs for some members of a group; give what it made of each it had time for."""
+        """Call one of the programs for some members of a group; give what it made of each it had time for.
+
+        With a ``stage`` it is kept in the journal, where there is one.
+        """
         members: Any = group.members
         if make is not _start:
             begun = [self.carried[int(n)] for n in group.numbers if int(n) in self.carried]
@@ -192,6 +212,8 @@ class _Race:
         found: dict[int, Any] = {}
         for chosen, made in calls(program, members, shared, watch):
             numbers = group.numbers[chosen].tolist()
+            if stage and self.journal is not None:
+                self.journal.write(stage, numbers, made)
             found |= dict(zip(numbers, unstacked(made, len(numbers)), strict=True))
         return found
 
@@ -203,6 +225,8 @@ class _Race:
             return compiled(make, self.study.recipe, group.fixed, layout, members, shared), shared
 
         began = time.perf_counter()
+        if number not in self.rows:
+            self.rows[number] = prepared_once(self.study, self.groups[number], self.plan)
         if number in self.layouts:
             program, shared = at(self.layouts[number])
         else:

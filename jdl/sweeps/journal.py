@@ -17,7 +17,7 @@ FORMAT = 1
 
 
 class Journal:
-    """Trained members in a folder: a header that says of which sweep, and a file for each call."""
+    """Members in a folder: a header that says of which sweep, and a file for each call of a stage."""
 
     def __init__(self, folder: str | os.PathLike, header: dict[str, Any]) -> None:
         """Open a folder, or make it.
@@ -41,21 +41,23 @@ class Journal:
             raise RecipeError(f"{self.folder}: holds other files; give a folder that is empty or new")
         _write(path, lambda file: file.write(json.dumps(header, indent=1).encode()))
 
-    def write(self, numbers: Sequence[int], found: Any) -> None:
+    def write(self, stage: str, numbers: Sequence[int], found: Any) -> None:
         """Keep members, whole or not at all."""
         leaves: dict[str, Any] = {str(i): np.asarray(leaf) for i, leaf in enumerate(jax.tree.leaves(found))}
-        path = self.folder / f"members-{min(numbers):07d}.npz"
+        path = self.folder / f"{stage}-{min(numbers):07d}.npz"
         _write(path, lambda file: np.savez(file, numbers=np.asarray(numbers), **leaves))
 
-    def read(self, shape: Callable[[int], Any]) -> Iterator[tuple[int, Any]]:
-        """Give the members that are kept; ``shape(number)`` says what the result of a member is like."""
-        for path in sorted(self.folder.glob("members-*.npz")):
+    def read(self, stage: str, shape: Callable[[int], Any]) -> Iterator[tuple[int, Any]]:
+        """Give the members that are kept of a stage; ``shape(number)`` says what a member is like there."""
+        for path in sorted(self.folder.glob(f"{stage}-*.npz")):
             with np.load(path, allow_pickle=False) as file:
                 numbers = file["numbers"].tolist()
                 leaves = [file[str(i)] for i in range(len(file.files) - 1)]
             wanted, tree = jax.tree.flatten(shape(numbers[0]))  # all of one file are of one group
             if [leaf.shape for leaf in wanted] != [leaf.shape[1:] for leaf in leaves]:
                 raise RecipeError(f"{path}: holds other members than this sweep's; give another folder")
+            # numpy knows types such as bfloat16 by their bytes alone
+            leaves = [leaf.view(spec.dtype) for leaf, spec in zip(leaves, wanted, strict=True)]
             for row, number in enumerate(numbers):
                 yield number, jax.tree.unflatten(tree, [leaf[row] for leaf in leaves])
 

@@ -95,7 +95,7 @@ def carried_out(
     report: Report | None = None,
 ) -> Runs:
     """Train a study's members and give what came of it."""
-    journal = None if folder is None else Journal(folder, _header(study, seeds))
+    journal = None if folder is None else Journal(folder, header(study, seeds))
     tell = report or (lambda trained, members: None)
     with watching(time_budget) as watch:
         done = engine.train(study, plan, watch, journal, tell)
@@ -147,7 +147,7 @@ def _host(leaf: Any) -> Any:
     return leaf.astype(jax.dtypes.canonicalize_dtype(leaf.dtype), copy=False)
 
 
-def _header(study: engine.Study, seeds: int) -> dict[str, Any]:
+def header(study: engine.Study, seeds: int) -> dict[str, Any]:
     """Say which sweep it is: the same call gives the same, another call differs."""
     configs = [{name: repr(value) for name, value in config.items()} for config in study.configs]
     return {

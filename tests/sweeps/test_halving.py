@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import jdl
-from jdl.sweeps import halving, nested
+from jdl.sweeps import engine, halving, nested
 from jdl.sweeps.halving import rungs
+from jdl.sweeps.journal import Journal
 from jdl.train import RecipeError
 from tests.sweeps.tiny import CONFIGS, FOLDS, KEY, STOP, recipe, table
-from tests.train.tiny import assert_close
+from tests.train.tiny import assert_close, assert_same_bits
 
 FIXED = {"folds": FOLDS, "stop": STOP, "devices": 2, "schedule": "map"}
 
@@ -57,6 +58,28 @@ def test_rungs_are_compared_by_rows_that_are_not_held_out():
             report=lambda rung: orders.append(rung.scores),
         )
     assert orders[:2] == orders[2:]
+
+
+def test_a_killed_race_goes_on_from_its_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr(engine, "CALL", 1e-9)  # a round in each call
+    whole, rounds, write = halving(recipe, CONFIGS, KEY, table(), **FIXED), [], Journal.write
+
+    def killed(journal, stage, numbers, found):
+        write(journal, stage, numbers, found)
+        rounds.append(stage)
+        if len(rounds) == 7:  # in the second rung
+            raise SystemExit
+
+    monkeypatch.setattr(Journal, "write", killed)
+    with pytest.raises(SystemExit):
+        halving(recipe, CONFIGS, KEY, table(), **FIXED, folder=tmp_path / "race")
+    found = halving(recipe, CONFIGS, KEY, table(), **FIXED, folder=tmp_path / "race")
+    assert rounds == ["epoch-00001"] * 6 + ["epoch-00003"] * 2
+    assert found.table().equals(whole.table())
+    for number, expected in whole.results.items():
+        assert_same_bits(found.results[number], expected)
+    with pytest.raises(RecipeError, match="is of another sweep: eta, rungs differ"):
+        halving(recipe, CONFIGS, KEY, table(), **FIXED, eta=2, folder=tmp_path / "race")
 
 
 def test_no_time_is_no_rung():
