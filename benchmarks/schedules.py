@@ -25,6 +25,7 @@ OUT = Path(__file__).parent / "results" / "schedules.json"
 ROWS, COLUMNS = 1280, 32  # of which four fifths are trained on
 WIDTHS, BATCHES, MEMBERS = (16, 64, 256, 512), (32, 256, 1024), (2, 16, 128)
 WORK = 2e9  # operations of a member, about: epochs are chosen for it
+FEWEST = 4  # epochs, for one alone is mostly the start and the end of a run
 
 
 def shapes() -> list[tuple[int, int, int]]:
@@ -48,7 +49,7 @@ def measure(width: int, batch: int, members: int, repeats: int) -> dict[str, flo
     rng = np.random.default_rng(0)
     data = {"x": rng.normal(size=(ROWS, COLUMNS)).astype(np.float32), "y": rng.integers(0, 2, ROWS)}
     step = 6 * batch * (COLUMNS * width + width * width)
-    epochs = int(np.clip(WORK / (step * ROWS / batch) / max(1, members / 16), 1, 20))
+    epochs = int(np.clip(WORK / (step * ROWS / batch) / max(1, members / 16), FEWEST, 20))
     recipe = recipe_of(width, batch, epochs)
     rates = np.geomspace(1e-4, 1e-2, members).tolist()
     folds = [(np.arange(ROWS // 5, ROWS), np.arange(ROWS // 5))]

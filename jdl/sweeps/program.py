@@ -56,6 +56,7 @@ class Program:
     layout: Layout
     call: Callable[..., Any]
     bytes: int  # on all devices, while it runs, without what the members share
+    operations: float  # of a step, about: those of a loop count once
 
     def __call__(self, members: Any, shared: Shared) -> Any:
         """Train members, of which no more are given than the layout has places."""
@@ -177,4 +178,4 @@ def _compile(one: Callable, layout: Layout, members: Any, shared: Shared) -> Pro
     call = jax.jit(spread(one, layout)).lower(count, given, shared).compile()
     memory: Any = call.memory_analysis()
     taken = (memory.temp_size_in_bytes + memory.output_size_in_bytes) * layout.devices
-    return Program(layout, call, taken)
+    return Program(layout, call, taken, float((call.cost_analysis() or {}).get("flops", 0.0)))

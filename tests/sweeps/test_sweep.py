@@ -158,6 +158,25 @@ def test_a_signal_ends_a_sweep_after_the_call_in_hand(monkeypatch):
         found.of(1)
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_heavy_steps_take_the_cores_as_a_trial_says(monkeypatch, runs, together):
+    monkeypatch.setattr(schedule, "STEP", 0.0)
+    monkeypatch.setattr(schedule, "SWEEP", 0.0)
+    taken, pace = {}, schedule.pace
+
+    def judged(program, members, shared):
+        taken[program.layout.devices] = pace(program, members, shared)
+        return 1.0 if (program.layout.devices == 1) == together else 2.0
+
+    monkeypatch.setattr(schedule, "pace", judged)
+    found = swept(devices=None)
+    assert sorted(taken) == [1, len(jax.local_devices())] and min(taken.values()) > 0
+    (reason,) = found.facts.schedule
+    assert ("on all cores: an epoch" in reason) == together
+    for number, expected in runs.results.items():
+        assert_close(found.results[number].outputs, expected.outputs)
+
+
 def test_no_member_is_begun_after_the_time_is_up():
     found = swept(time_budget=0.0)
     assert not found.results and "time budget of 0.0 s" in found.facts.ended
