@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,61 +15,70 @@ from safetensors import numpy as safetensors
 
 from jdl import models, tree
 from jdl.data import WORDS, DataError, Schema
-from jdl.io import files
+from jdl.io import files, weights
 from jdl.io.errors import ModelError
+from jdl.io.hyper import checked
 from jdl.io.model import Model
 from jdl.nn import LayerError
 from jdl.nn.trees import nest
 from jdl.train import Recipe, RecipeError
 
 
-def load(folder: str | os.PathLike) -> Model:
+def load(folder: str | os.PathLike, registry: Sequence[models.Network] = ()) -> Model:
     """Read a model that ``save`` wrote: data alone, nothing in the folder is ever run.
 
     Checksums are compared, the network is a name from a closed registry, and every array has the shape and
-    type that the recipe asks for, or nothing is loaded.
+    type that the recipe asks for, by the header of their file, or nothing is loaded. Models of older formats
+    are read as what they are today.
+
+    Args:
+        folder: where the model is.
+        registry: networks of one's own, which the model may be of besides those of ``models.NETWORKS``.
 
     Raises:
-        ModelError: no model there, or one that is damaged, foreign or of another version.
+        ModelError: no model there, or one that is damaged, foreign or of another version; of arrays, all that
+            are missing, unknown or of another shape are told at once.
     """
-    path = Path(folder)
+    path = files.standing(Path(folder))
     body = files.read_description(path)
-    content = {name: files.read_checked(path, name, needed) for name, needed in body["files"].items()}
+    about = path / files.DESCRIPTION
+    history = _history(path, files.read_checked(path, files.METRICS, body["files"][files.METRICS]))
+    needed = body["files"][files.WEIGHTS]
+    small = needed["bytes"] <= files.LARGEST
+    content = files.read_checked(path, files.WEIGHTS, needed) if small else b""
+    entries = weights.header(path, files.WEIGHTS)
     try:
         schema = Schema.from_json(json.dumps(body["schema"]))
-        network, hyper = body["network"], _hyper(body["hyper"], schema, body["network"])
+        network = _network(body["network"], registry)
+        hyper = checked(body["hyper"], schema, network, entries)
         recipe = models.tabular(schema, network)(hyper)
         stats = _stats(schema, recipe, hyper["rows"])
         wanted = _wanted(schema, recipe, stats)
     except (DataError, RecipeError, LayerError) as error:
-        raise ModelError(f"{path / files.DESCRIPTION}: {error}") from error
+        raise ModelError(f"{about}: {error}") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What is sealed may still ask for a network that cannot be: of a width that no array can have, say.
+        raise ModelError(
+            f"{about}: network: no {body['network']} can be made as it says ({error})"
+        ) from error
+    weights.check(path / files.WEIGHTS, entries, wanted)
+    held = sum(math.prod(leaf.shape) * np.dtype(leaf.dtype).itemsize for leaf in wanted.values())
+    content = content or files.read_checked(path, files.WEIGHTS, needed, 8 + weights.HEADER + held)
     try:
-        arrays = safetensors.load(content[files.WEIGHTS])
+        arrays = safetensors.load(content)
     except SafetensorError as error:
         raise files.damaged(path, f"{files.WEIGHTS} cannot be read ({error})") from error
-    _check(path / files.WEIGHTS, arrays, wanted)
     whole = {"params": {}, "state": {}} | nest(arrays)
     stats = tree.map_by_path(lambda name, _: arrays[name], {"stats": stats})["stats"]
-    history = tuple(_row(line) for line in content[files.METRICS].splitlines())
     rest = {"history": history, "metrics": body["metrics"], "data": body["data"]}
     return Model(schema, network, hyper, whole["params"], whole["state"], stats, **rest)
 
 
-def _hyper(found: Mapping[str, Any], schema: Schema, network: str) -> dict[str, Any]:
-    """Give the hyper-parameters with tuples where JSON has lists, each of the type of its default."""
-    hyper = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
-    for name, default in models.defaults(1, schema, network).items():
-        value = hyper.get(name, default)
-        if not (type(value) is type(default) and _is_plain(value)):
-            kind = "a list of whole numbers above 0" if isinstance(default, tuple) else type(default).__name__
-            raise RecipeError(f"hyper-parameter {name!r}: found {found[name]!r}, needs {kind}, finite")
-    return hyper
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(type(part) is int and part > 0 for part in value)
-    return value is None or isinstance(value, str) or math.isfinite(value)
+def _network(name: str, registry: Sequence[models.Network]) -> str | models.Network:
+    taken = [network.name for network in registry if network.name in models.NETWORKS]
+    if taken:
+        raise RecipeError(f"registry: the name {taken[0]!r} is taken; give your network another")
+    return next((network for network in registry if network.name == name), name)
 
 
 def _stats(schema: Schema, recipe: Recipe, count: int) -> Any:
@@ -102,20 +111,14 @@ def _wanted(schema: Schema, recipe: Recipe, stats: Any) -> dict[str, Any]:
     return wanted | dict(tree.items({"stats": stats}))
 
 
-def _check(path: Path, arrays: Mapping[str, np.ndarray], wanted: Mapping[str, Any]) -> None:
-    """Compare the arrays with those the recipe needs; the error names the first that differs."""
-    for name, leaf in wanted.items():
-        if name not in arrays:
-            raise ModelError(f"{path}: lacks {name!r}, which the network needs")
-        found, needed = (f"{np.dtype(each.dtype)}{list(each.shape)}" for each in (arrays[name], leaf))
-        if found != needed:
-            raise ModelError(f"{path}: {name!r} is {found}, the network needs {needed}")
-    unknown = sorted(arrays.keys() - wanted.keys())
-    if unknown:
-        raise ModelError(f"{path}: has {unknown[0]!r}, which the network lacks")
+def _history(path: Path, content: bytes) -> tuple[dict[str, float], ...]:
+    try:
+        return tuple(_row(line) for line in content.splitlines())
+    except (ValueError, AttributeError):
+        raise files.damaged(path, f"{files.METRICS} cannot be read") from None
 
 
 def _row(line: bytes) -> dict[str, float]:
     """Read one epoch's values; null stands for what is not finite."""
-    values = json.loads(line)
+    values = files.parsed(line)
     return {name: math.nan if value is None else value for name, value in values.items() if name != "step"}

@@ -23,7 +23,7 @@ class Model:
 
     Args:
         schema: what the columns of the table are.
-        network: a name that ``models.tabular`` knows.
+        network: a name in ``models.NETWORKS``, or a ``models.Network`` of one's own.
         hyper: the recipe's hyper-parameters: numbers and tuples of numbers.
         params: the parameters.
         state: the network's state.
@@ -47,7 +47,7 @@ class Model:
     """
 
     schema: Schema
-    network: str
+    network: str | models.Network
     hyper: Mapping[str, Any]
     params: Any = field(repr=False)
     state: Any = field(repr=False)
@@ -60,11 +60,16 @@ class Model:
         """Say what is predicted from what by which network, and how well."""
         goal = ", ".join(part.name for part in self.schema.targets)
         found = "".join(f", {name} {value:.4g}" for name, value in self.metrics.items() if value is not None)
-        what = f"{self.network}: {self.schema.task} of {goal} from {len(self.schema.columns)} columns"
+        what = f"{self.network_name}: {self.schema.task} of {goal} from {len(self.schema.columns)} columns"
         return f"Model({what}, {nn.count(self.params):,} parameters{found})"
 
+    @property
+    def network_name(self) -> str:
+        """What the network is called."""
+        return self.network if isinstance(self.network, str) else self.network.name
+
     @classmethod
-    def of(cls, schema: Schema, network: str, hyper: Mapping[str, Any], run: Run) -> "Model":
+    def of(cls, schema: Schema, network: str | models.Network, hyper: Mapping[str, Any], run: Run) -> "Model":
         """Make a model of a training run; its arrays come to the host."""
         params, state, stats, history = jax.device_get(tuple(run))
         return cls(schema, network, dict(hyper), params, state, stats, _by_epoch(history))
@@ -103,7 +108,9 @@ class Model:
         return self.params, self.state, self.stats
 
 
-def _predict(schema: Schema, network: str, hyper: Mapping[str, Any], arrays: Any, row: Any) -> jax.Array:
+def _predict(
+    schema: Schema, network: str | models.Network, hyper: Mapping[str, Any], arrays: Any, row: Any
+) -> jax.Array:
     params, state, stats = jax.tree.map(jnp.asarray, arrays)
     recipe = models.tabular(schema, network)(dict(hyper))
     outputs, _ = prepared(recipe, stats).apply(params, state, row)
@@ -116,7 +123,9 @@ def _predict(schema: Schema, network: str, hyper: Mapping[str, Any], arrays: Any
 
 
 @partial(jax.jit, static_argnums=(0, 1, 2))
-def _predict_chunk(schema: Schema, network: str, hyper: tuple, arrays: Any, rows: Any) -> jax.Array:
+def _predict_chunk(
+    schema: Schema, network: str | models.Network, hyper: tuple, arrays: Any, rows: Any
+) -> jax.Array:
     return jax.vmap(lambda row: _predict(schema, network, dict(hyper), arrays, row))(rows)
 
 

@@ -30,7 +30,7 @@ def save(model: Model, folder: str | os.PathLike, report: str | None = None) -> 
     """
     body = {
         "format": files.FORMAT,
-        "network": model.network,
+        "network": model.network_name,
         "hyper": dict(model.hyper),
         "schema": json.loads(model.schema.to_json()),
         "metrics": finite(model.metrics),

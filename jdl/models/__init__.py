@@ -9,7 +9,7 @@ from jdl.models.mlp import mlp
 from jdl.models.mlp_plr import mlp_plr
 from jdl.models.modern_nca import modern_nca
 from jdl.models.realmlp import realmlp
-from jdl.models.recipe import DEFAULT, NETWORKS, check_network, defaults, recipe, tabular
+from jdl.models.recipe import DEFAULT, NETWORKS, Network, check_network, defaults, recipe, tabular
 from jdl.models.resnet import resnet
 from jdl.models.tabm import tabm
 from jdl.models.tabm_mini import tabm_mini
@@ -17,6 +17,7 @@ from jdl.models.tabm_mini import tabm_mini
 __all__ = [
     "DEFAULT",
     "NETWORKS",
+    "Network",
     "check_network",
     "dcn_v2",
     "defaults",

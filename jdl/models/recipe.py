@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jdl.models.task import Hyper
 from jdl.train.recipe import Recipe, RecipeError
@@ -29,7 +29,31 @@ NETWORKS = (
 DEFAULT = "mlp_plr"
 
 
-def recipe(schema: "Schema", rows: int, network: str = DEFAULT) -> tuple[Callable[[Hyper], Recipe], Hyper]:
+class Network(NamedTuple):
+    """A network of one's own for tables, which goes wherever the name of one of ``NETWORKS`` does.
+
+    Args:
+        name: what a saved model calls it; ``jdl.io.load(folder, registry=[network])`` finds it again.
+        defaults: ``defaults(rows, schema) -> hyper-parameters``: plain numbers, texts and tuples, among them
+            ``batch_size``, ``epochs`` and ``rows``.
+        recipe: ``recipe(schema, hyper) -> jdl.Recipe``.
+
+    >>> short = lambda rows, schema: defaults(rows, schema, "mlp") | {"epochs": 5}
+    >>> mine = Network("mine", short, lambda schema, hyper: tabular(schema, "mlp")(hyper))
+    >>> from jdl.data import Number, Schema, Target
+    >>> function, hyper = recipe(Schema(Target("y", "regression"), numbers=(Number("x"),)), 100, mine)
+    >>> function(hyper).epochs
+    5
+    """
+
+    name: str
+    defaults: Callable[[int, "Schema"], Hyper]
+    recipe: Callable[["Schema", Hyper], Recipe]
+
+
+def recipe(
+    schema: "Schema", rows: int, network: str | Network = DEFAULT
+) -> tuple[Callable[[Hyper], Recipe], Hyper]:
     """Give a good start for a table: ``(recipe function, hyper-parameters)`` for ``jdl.run`` or ``jdl.fit``.
 
     ``rows`` counts the training rows. See ``tabular`` and ``defaults``.
@@ -43,7 +67,7 @@ def recipe(schema: "Schema", rows: int, network: str = DEFAULT) -> tuple[Callabl
     return tabular(schema, network), defaults(rows, schema, network)
 
 
-def defaults(rows: int, schema: "Schema", network: str = DEFAULT) -> Hyper:
+def defaults(rows: int, schema: "Schema", network: str | Network = DEFAULT) -> Hyper:
     """Give the hyper-parameters that ``tabular(schema, network)`` takes, for a number of training rows.
 
     They are plain numbers, texts and tuples. ``rows`` itself is one: schedules span
@@ -55,11 +79,11 @@ def defaults(rows: int, schema: "Schema", network: str = DEFAULT) -> Hyper:
     return _module(network).defaults(rows, schema)
 
 
-def tabular(schema: "Schema", network: str = DEFAULT) -> Callable[[Hyper], Recipe]:
+def tabular(schema: "Schema", network: str | Network = DEFAULT) -> Callable[[Hyper], Recipe]:
     """Make the recipe function of a schema; the same schema gives the same function.
 
-    ``network`` is a name in ``models.NETWORKS``, whose module tells how it is trained. Everything that is
-    learned from rows, the spread of a numeric target included, is learned inside the run.
+    ``network`` is a name in ``models.NETWORKS``, whose module tells how it is trained, or a ``Network``.
+    Everything that is learned from rows, the spread of a numeric target included, is learned inside the run.
 
     Raises:
         RecipeError: an unknown network; in the function, an unknown or missing hyper-parameter.
@@ -68,7 +92,7 @@ def tabular(schema: "Schema", network: str = DEFAULT) -> Callable[[Hyper], Recip
 
 
 @lru_cache(maxsize=64)
-def _tabular(schema: "Schema", network: str) -> Callable[[Hyper], Recipe]:
+def _tabular(schema: "Schema", network: str | Network) -> Callable[[Hyper], Recipe]:
     module = _module(network)
     known = module.defaults(1, schema).keys()
 
@@ -79,14 +103,16 @@ def _tabular(schema: "Schema", network: str) -> Callable[[Hyper], Recipe]:
     return recipe
 
 
-def check_network(name: str) -> None:
-    """Raise a RecipeError unless a network has this name."""
-    if name not in NETWORKS:
+def check_network(name: str | Network) -> None:
+    """Raise a RecipeError unless a network has this name, or is one."""
+    if not isinstance(name, Network) and name not in NETWORKS:
         raise RecipeError(f"network: found {name!r}, needs one of {', '.join(NETWORKS)}")
 
 
-def _module(network: str) -> Any:
+def _module(network: str | Network) -> Any:
     check_network(network)
+    if isinstance(network, Network):
+        return network
     return import_module(f"jdl.models.{network}")
 
 

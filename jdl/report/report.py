@@ -74,7 +74,7 @@ def _about(judged: Judged) -> str:
     goal = ", ".join(part.name for part in schema.targets)
     trained = f"trained on {data['rows']:,} rows, " if isinstance(data.get("rows"), int) else ""
     return (
-        f"A {judged.model.network} network for the {schema.task} of {goal}: {trained}"
+        f"A {judged.model.network_name} network for the {schema.task} of {goal}: {trained}"
         f"judged on {len(judged.target):,}."
     )
 

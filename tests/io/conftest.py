@@ -29,9 +29,9 @@ def table() -> pl.DataFrame:
     )
 
 
-def untrained(schema: Schema, frame: pl.DataFrame, network: str = "mlp_plr", **hyper: object) -> Model:
+def untrained(schema: Schema, frame: pl.DataFrame, network: object = "mlp_plr", **hyper: object) -> Model:
     recipe, values = models.recipe(schema, frame.height, network)
-    values |= {"widths": (8,), **hyper}
+    values |= ({"widths": (8,)} if "widths" in values else {}) | hyper
     made = recipe(values)
     rows, target = schema.encode(frame), schema.encode_target(frame)
     stats = made.prepare.fit(None, rows, target, None)

@@ -1,5 +1,6 @@
 """Saved models: bit for bit the same when read, whole or absent, and never believed unchecked."""
 
+import dataclasses
 import errno
 import json
 import os
@@ -15,9 +16,12 @@ import polars as pl
 import pytest
 from safetensors import numpy as safetensors
 
-from jdl.data import infer_schema
+from jdl import disk, models, nn
+from jdl.data import Schema, infer_schema
 from jdl.io import Model, ModelError, files, load, save
 from jdl.io.save import named_arrays
+from jdl.nn.layer import Scope
+from jdl.train import Recipe
 
 STATS = "stats/numbers/0/middle"
 NAMES = ["metrics.jsonl", "model.json", "weights.safetensors"]
@@ -116,6 +120,7 @@ def test_a_full_disk_changes_nothing(
 def test_the_old_model_returns_where_the_new_one_cannot_take_its_place(
     folder: Path, regressor: Model, classifier: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(disk, "swapped", lambda left, right: False)  # as where the system cannot
     rename = Path.rename
 
     def fail(path: Path, target: Path) -> Path:
@@ -194,7 +199,10 @@ def test_foreign_files(folder: Path) -> None:
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format": "jdl model 99"}, "found 'jdl model 99', this version of jdl reads 'jdl model 1'"),
+        (
+            {"format": "jdl model 99"},
+            "found 'jdl model 99', this version of jdl reads 'jdl model 1', 'jdl model 2'",
+        ),
         (
             {"network": "os.system"},
             "model.json: network: found 'os.system', needs one of linear, mlp, mlp_plr",
@@ -241,3 +249,30 @@ def test_arrays_that_do_not_fit(folder: Path, classifier: Model) -> None:
     reseal(folder)
     with pytest.raises(ModelError, match="weights.safetensors cannot be read"):
         load(folder)
+
+
+def mine_defaults(rows: int, schema: Schema) -> dict:
+    return {"batch_size": 8, "epochs": 1, "rows": rows, "wide": 3}
+
+
+def mine_recipe(schema: Schema, hyper: dict) -> Recipe:
+    made = models.tabular(schema, "linear")(models.defaults(hyper["rows"], schema, "linear"))
+    return dataclasses.replace(made, network=nn.chain(read, nn.dense(hyper["wide"]), nn.dense(2)))
+
+
+@nn.layer
+def read(my: Scope, row: dict) -> jax.Array:
+    return row["numbers"]
+
+
+def test_a_network_of_ones_own(frame: pl.DataFrame, make: Callable[..., Model], tmp_path: Path) -> None:
+    mine = models.Network("mine", mine_defaults, mine_recipe)
+    model = make(infer_schema(frame, "old"), frame, mine)
+    save(model, tmp_path / "model")
+    assert repr(model).startswith("Model(mine: classification of old")
+    with pytest.raises(ModelError, match="network: found 'mine', needs one of linear"):
+        load(tmp_path / "model")
+    found = load(tmp_path / "model", registry=[mine])
+    assert found.predict_table(frame).equals(model.predict_table(frame))
+    with pytest.raises(ModelError, match="registry: the name 'mlp' is taken"):
+        load(tmp_path / "model", registry=[mine._replace(name="mlp")])
