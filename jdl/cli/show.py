@@ -84,7 +84,8 @@ def _rich_table(title: str, head: Sequence[str], cells: list[list[str]], right: 
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
+        small = value and abs(value) < 1e-3
+        return f"{value:.2e}" if small else f"{value:.4f}" if abs(value) < 1000 else f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
@@ -124,6 +125,27 @@ def _columns(facts: Facts) -> None:
         print(f"  … and {len(rows) - COLUMNS} more")
 
 
+def _sweep(facts: Facts) -> None:
+    found, (trained, members) = facts["configurations"], facts["members"]
+    rows = [[_named(facts, row["config"]), *list(row.values())[1:]] for row in found[:COLUMNS]]
+    title = f"{len(found)} configurations on {facts['folds']} folds, the best {facts['monitor']} first"
+    table(title, ("", *list(found[0])[1:]), rows)
+    ended = f"; {facts['ended']}" if facts["ended"] else ""
+    print(f"\n  {trained} of {members} trained in {facts['seconds']:.1f} s{ended}")
+    if facts["best"] == facts["default"]:
+        print("  nothing tried is better than the defaults")
+    elif facts["against_default"]:
+        gap = facts["against_default"]
+        print(
+            f"  the best and the defaults differ by {gap['difference']:.4f} ± {gap['error']:.4f} "
+            f"(p = {gap['p_value']:.2f}, not corrected for the choice of the best)"
+        )
+
+
+def _named(facts: Facts, config: int) -> str:
+    return "defaults" if config == facts["default"] else f"{config}"
+
+
 def _training(facts: Facts) -> None:
     hyper, rows = facts["hyper"], facts["rows"]
     best = ", ".join(f"{name.removeprefix('valid_')} {value:.4f}" for name, value in facts["best"].items())
@@ -159,4 +181,4 @@ def _saved(facts: Facts) -> None:
     table("saved", ("", ""), lines)
 
 
-_SHOW = {"data": _data, "training": _training, "scores": _scores, "saved": _saved}
+_SHOW = {"sweep": _sweep, "data": _data, "training": _training, "scores": _scores, "saved": _saved}

@@ -2,7 +2,7 @@
 
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import jdl
 from jdl import models, nn, train
+from jdl.cli.settings import overridden
 from jdl.cli.show import NAMES, status
 from jdl.data import Schema, holdout
 from jdl.data.targets import shown
@@ -37,7 +38,7 @@ class Study(NamedTuple):
     schema: Schema
     out: Path
     seed: int
-    epochs: int | None
+    hyper: Mapping[str, Any]  # given in the place of the defaults
     network: str | None
     unlabelled: int = 0
     reason: str = ""
@@ -70,11 +71,16 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
     yield "saved", {"folder": str(job.out), "seconds": round(seconds, 2)}
 
 
+def fitted_rows(job: Study) -> int:
+    """Count the rows that the network learns from: without those that choose the epoch."""
+    rows = job.schema.encode_target(job.train)
+    return len(holdout(rows, VALID, job.seed, stratify=job.schema.task == "classification")[0])
+
+
 def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model, Facts]:
     network = job.network or models.DEFAULT
     recipe, hyper = models.recipe(schema, len(data["y"]), network)
-    if job.epochs is not None:
-        hyper["epochs"] = job.epochs
+    hyper = overridden(hyper, job.hyper)
     key = jax.random.key(job.seed)
     with status("compiling"):
         program = train.compiled(recipe, hyper, key, data, valid, reported=True)

@@ -1,0 +1,124 @@
+"""``jdl sweep``: many configurations of a network by cross-validation, and a model of the best."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import jax
+
+import jdl
+from jdl import models, sweeps
+from jdl.cli.fit import asked
+from jdl.cli.settings import overridden, parted, spaced
+from jdl.cli.show import report, status
+from jdl.cli.study import Facts, Study, study
+from jdl.io.files import check_destination
+from jdl.sweeps import Runs
+from jdl.train import RecipeError
+
+STOP = 0.1  # of a fold's training rows, that choose the epoch
+AROUND = {"learning_rate": 5.0, "weight_decay": 10.0}  # factors of the default, up and down
+
+
+def run(options: argparse.Namespace) -> None:
+    """Sweep over the training rows, then train, score and save the best as ``jdl fit`` does."""
+    tried = options.hyper
+    options.hyper = {}
+    job = asked(options)
+    report(_stages(job, job.hyper | tried, options), as_json=options.json)
+
+
+def _stages(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) -> Iterator[tuple[str, Facts]]:
+    models.check_network(job.network or models.DEFAULT)
+    check_destination(job.out)
+    runs, default = _swept(job, tried, options)
+    best = runs.best()
+    yield "sweep", _facts(runs, best, default)
+    chosen = {name: value for name, value in runs.configs[best].items() if name != "rows"}
+    yield from study(job._replace(hyper=chosen))
+
+
+def _swept(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) -> tuple[Runs, int | None]:
+    """Sweep; give also the number of the configuration that holds the defaults, where one does."""
+    schema, network = job.schema, job.network or models.DEFAULT
+    data = {"x": schema.encode(job.train), "y": schema.encode_target(job.train)}
+    rows = round(job.train.height * (1 - 1 / options.folds) * (1 - STOP))
+    hyper = models.defaults(rows, schema, network)
+    fixed, ranges = parted(hyper, tried)
+    hyper = overridden(hyper, fixed)
+    ranges = ranges or {name: span for name, span in around(hyper).items() if name not in fixed}
+    if not ranges:
+        raise RecipeError("hyper-parameters: all are fixed; say what to try: dropout='uniform(0, 0.5)', say")
+    space = {name: [value] for name, value in hyper.items()} | spaced(hyper, ranges)
+    recipe, key = models.tabular(schema, network), jax.random.key(job.seed)
+    given: dict[str, Any] = {
+        "folds": options.folds, "seeds": options.seeds, "stop": STOP, "time_budget": options.time_budget,
+        "folder": options.folder,
+    }  # fmt: skip
+    if options.search == "optuna":
+        with status("searching"):
+            return sweeps.search(
+                recipe, space, key, data, trials=options.configs, report=_told(), **given
+            ), None
+    configs = (
+        [hyper, *sweeps.random(space, options.configs - 1, job.seed)] if options.configs > 1 else [hyper]
+    )
+    if options.search == "halving":
+        with status("halving"):
+            return sweeps.halving(recipe, configs, key, data, **given), 0
+    with status("sweeping"):
+        return jdl.sweep(recipe, configs, key, data, report=_told(), **given), 0
+
+
+def around(hyper: Mapping[str, Any]) -> dict[str, str]:
+    """Say what is tried where nothing is asked for: continuous hyper-parameters near their defaults."""
+    found = {
+        name: f"log_uniform({hyper[name] / factor!r}, {hyper[name] * factor!r})"
+        for name, factor in AROUND.items()
+        if hyper.get(name)
+    }
+    return found | ({"dropout": "uniform(0.0, 0.5)"} if "dropout" in hyper else {})
+
+
+def _told() -> Callable[[int, int], None]:
+    """Tell a terminal's standard error how far it is, every tenth of the way."""
+    began, said = time.perf_counter(), [0]
+
+    def tell(trained: int, members: int) -> None:
+        if sys.stderr.isatty() and trained * 10 // members > said[0]:
+            said[0] = trained * 10 // members
+            left = (time.perf_counter() - began) * (members - trained) / trained
+            print(f"{trained} of {members} trained, {left:.0f} s left", file=sys.stderr)
+
+    return tell
+
+
+def _facts(runs: Runs, best: int, default: int | None) -> Facts:
+    varied = [
+        name for name in runs.configs[0] if len({repr(config.get(name)) for config in runs.configs}) > 1
+    ]
+    names = ["config", *varied, *_scores(runs), "best_epoch"]
+    compared = None
+    if default is not None and best != default and len(runs.folds) > 1 and len(runs.of(default)):
+        found = sweeps.compare(runs, best, default)
+        compared = {"difference": found.difference, "error": found.error, "p_value": found.p_value}
+    return {
+        "members": [len(runs.results), len(runs.members)],
+        "folds": len(runs.folds),
+        "seeds": runs.seeds,
+        "seconds": round(runs.facts.seconds, 2),
+        "ended": runs.facts.ended,
+        "schedule": list(runs.facts.schedule),
+        "monitor": runs.monitor,
+        "default": default,
+        "best": best,
+        "against_default": compared,
+        "configurations": runs.table().select(names).to_dicts(),
+    }
+
+
+def _scores(runs: Runs) -> list[str]:
+    names = ["loss", *runs.recipe(dict(runs.configs[0])).metrics]
+    return [part for name in names for part in (name, f"{name}_se")]
