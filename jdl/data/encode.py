@@ -56,7 +56,7 @@ def to_float(column: pl.Series, number: Number) -> NDArray[np.float64]:
     elif number.kind in ("number", "boolean") and (dtype.is_numeric() or dtype == pl.Boolean):
         values = column
     else:
-        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(number)} in every row")
+        raise _other_type(column, _needs(number))
     numbers = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
     if number.kind == "boolean" and dtype.is_numeric():
         wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))
@@ -96,7 +96,7 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
     elif dtype == pl.Null or dtype in (pl.Date, pl.Datetime):
         moments = column
     else:
-        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(date)} in every row")
+        raise _other_type(column, _needs(date))
     zone = getattr(moments.dtype, "time_zone", None)
     micros = moments.cast(pl.Datetime("us", zone)).to_physical()
     out = np.zeros((len(column), 2), np.int32)
@@ -108,8 +108,8 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
 
 def as_text(column: pl.Series) -> pl.Series:
     """Write a column as text, whole numbers without a fraction; raises ``DataError`` for other things."""
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise DataError(f"column {column.name!r}: holds {column.dtype}; needs text in every row")
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Duration):
+        raise _other_type(column, "text")
     if column.dtype.is_float():
         column = column.fill_nan(None)
         if (column == column.round()).all():
@@ -146,10 +146,18 @@ def column_of(frame: pl.DataFrame, name: str, role: str = "column") -> pl.Series
     return frame[name]
 
 
+def _other_type(column: pl.Series, needed: str) -> DataError:
+    return DataError(
+        f"column {column.name!r}: holds {column.dtype}; needs {needed} in every row", column=column.name
+    )
+
+
 def _refuse(column: pl.Series, row: int, needed: str) -> None:
     raise DataError(
         f"column {column.name!r}, row {row + 1}: found {column[row]!r}, needs {needed}; "
-        "correct the value or leave it empty"
+        "correct the value or leave it empty",
+        column=column.name,
+        row=row + 1,
     )
 
 
