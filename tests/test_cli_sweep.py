@@ -132,7 +132,7 @@ def test_a_list_is_tried_and_a_tuple_is_one_value() -> None:
         settings.spaced({"a": 1}, {"a": [1, "x"]})
 
 
-@pytest.mark.parametrize("verb", ["demo", "schema", "fit", "sweep", "predict", "report", "export"])
+@pytest.mark.parametrize("verb", ["demo", "schema", "fit", "sweep", "predict", "report", "export", "serve"])
 def test_help_teaches(capsys: pytest.CaptureFixture[str], verb: str) -> None:
     with pytest.raises(SystemExit) as ended:
         main([verb, "--help"])

@@ -16,8 +16,8 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 BLOCK = re.compile(r"^([ \t]*)```python\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)[^)]*\)")
 ORDER = (
-    "cli", "estimators", "report", "io", "sweeps", "models", "train", "nn", "features", "datasets", "data",
-    "optim", "metrics", "losses", "tree", "disk", "_devices",
+    "cli", "serve", "estimators", "report", "io", "sweeps", "models", "train", "nn", "features", "datasets",
+    "data", "optim", "metrics", "losses", "tree", "disk", "_devices",
 )  # fmt: skip
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

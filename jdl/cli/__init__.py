@@ -48,6 +48,9 @@ defaults.""",
   jdl predict model new.parquet --out predictions.parquet""",
     "report": """
   jdl report model labelled.csv             a page of HTML: how good it is, and where it is weak""",
+    "serve": """
+  jdl serve model                           http://127.0.0.1:8000 shows what it takes; needs jdl[serve]
+  jdl serve model --port 9000""",
     "export": """
   jdl export model                          one StableHLO file: needs JAX, not jdl""",
 }
@@ -136,6 +139,11 @@ def parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="FILE", help="where to write it (model.stablehlo in the model's folder)"
     )
 
+    serve = _command(commands, "serve", "answer requests for predictions over HTTP")
+    serve.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
+    serve.add_argument("--port", type=_port, default=8000, metavar="N", help="0 takes a free one (8000)")
+    serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="of this machine (127.0.0.1)")
+
     predict = _command(commands, "predict", "apply a saved model to a table")
     predict.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
     predict.add_argument("table", type=Path, metavar="TABLE", help=TABLES)
@@ -206,6 +214,12 @@ def _natural(text: str) -> int:
 def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number of at least 1")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= 2**16:
+        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number from 0 to 65535")
     return int(text)
 
 

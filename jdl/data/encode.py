@@ -56,12 +56,12 @@ def to_float(column: pl.Series, number: Number) -> NDArray[np.float64]:
     elif number.kind in ("number", "boolean") and (dtype.is_numeric() or dtype == pl.Boolean):
         values = column
     else:
-        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(number)} in every row")
+        raise _other_type(column, needs(number))
     numbers = values.cast(pl.Float64).fill_null(np.nan).to_numpy()
     if number.kind == "boolean" and dtype.is_numeric():
         wrong = ~(np.isnan(numbers) | (numbers == 0) | (numbers == 1))
         if wrong.any():
-            _refuse(column, int(wrong.argmax()), _needs(number))
+            _refuse(column, int(wrong.argmax()), needs(number))
     return numbers
 
 
@@ -92,11 +92,11 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
     if dtype == pl.String:
         column = without(column, date.nulls)
         moments = by_distinct(column, lambda text: dates.parse(text, date.format, date.iso))
-        require_read(column, moments, _needs(date))
+        require_read(column, moments, needs(date))
     elif dtype == pl.Null or dtype in (pl.Date, pl.Datetime):
         moments = column
     else:
-        raise DataError(f"column {column.name!r}: holds {dtype}; needs {_needs(date)} in every row")
+        raise _other_type(column, needs(date))
     zone = getattr(moments.dtype, "time_zone", None)
     micros = moments.cast(pl.Datetime("us", zone)).to_physical()
     out = np.zeros((len(column), 2), np.int32)
@@ -108,8 +108,8 @@ def to_days(column: pl.Series, date: Date) -> NDArray[np.int32]:
 
 def as_text(column: pl.Series) -> pl.Series:
     """Write a column as text, whole numbers without a fraction; raises ``DataError`` for other things."""
-    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object):
-        raise DataError(f"column {column.name!r}: holds {column.dtype}; needs text in every row")
+    if column.dtype.is_nested() or column.dtype in (pl.Binary, pl.Object, pl.Duration):
+        raise _other_type(column, "text")
     if column.dtype.is_float():
         column = column.fill_nan(None)
         if (column == column.round()).all():
@@ -146,10 +146,18 @@ def column_of(frame: pl.DataFrame, name: str, role: str = "column") -> pl.Series
     return frame[name]
 
 
+def _other_type(column: pl.Series, needed: str) -> DataError:
+    return DataError(
+        f"column {column.name!r}: holds {column.dtype}; needs {needed} in every row", column=column.name
+    )
+
+
 def _refuse(column: pl.Series, row: int, needed: str) -> None:
     raise DataError(
         f"column {column.name!r}, row {row + 1}: found {column[row]!r}, needs {needed}; "
-        "correct the value or leave it empty"
+        "correct the value or leave it empty",
+        column=column.name,
+        row=row + 1,
     )
 
 
@@ -168,11 +176,11 @@ def _read(column: pl.Series, number: Number) -> pl.Series:
         values = by_distinct(column, lambda text: truth.parse(text, number.true, number.false))
     else:
         values = by_distinct(column, lambda text: clock.parse(text, number.kind))
-    require_read(column, values, _needs(number))
+    require_read(column, values, needs(number))
     return values
 
 
-def _needs(part: Number | Date) -> str:
+def needs(part: Number | Date) -> str:
     """Say what a column needs in every row."""
     if isinstance(part, Date):
         moment = "a date" if part.kind == "date" else "a date and time"

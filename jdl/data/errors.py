@@ -7,8 +7,13 @@ from difflib import get_close_matches
 class DataError(ValueError):
     """A table that cannot be used as it is.
 
-    The message names the file, column or row, what was found, what was needed and what to do.
+    The message names the file, column or row, what was found, what was needed and what to do. ``column`` and
+    ``row`` (counted from 1) have them apart, where one value or column is wrong.
     """
+
+    def __init__(self, message: str, *, column: str | None = None, row: int | None = None) -> None:
+        super().__init__(message)
+        self.column, self.row = column, row
 
 
 def unknown_column(name: str, columns: Sequence[str], role: str = "column") -> DataError:
@@ -24,4 +29,4 @@ def unknown_column(name: str, columns: Sequence[str], role: str = "column") -> D
     else:
         shown = ", ".join(repr(column) for column in columns[:8])
         hint = f"the table has {shown}{', …' if len(columns) > 8 else ''}"
-    return DataError(f"{role} {name!r} is not in the table; {hint}")
+    return DataError(f"{role} {name!r} is not in the table; {hint}", column=name)

@@ -12,9 +12,11 @@ An id of 0 is written 1. Of equal ids the first stays; of the rest the first ``W
 """
 
 import os
+import re
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -26,6 +28,7 @@ _CHUNK = 1 << 14  # texts at once; their number must fit into 16 bits of a sort 
 _MOST_WORDS = 64
 _LONGEST = 32  # characters of a word, with < and >, of which the runs of three count
 _MASK = 0x7FFFFFFF
+_ASCII_WORD = re.compile("[a-z0-9]+")
 
 Ints = NDArray[np.int64]
 
@@ -43,6 +46,23 @@ def ids(text: pl.Series) -> NDArray[np.int32]:
         return _chunk(text)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         return np.concatenate(list(pool.map(_chunk, chunks)))
+
+
+def ids_of_ascii(text: str) -> list[int]:
+    """Give the ids of one text of ASCII characters alone, in a tenth of the time.
+
+    >>> ids_of_ascii("Big dog") == ids(pl.Series(["Big dog"]))[0].tolist()
+    True
+    """
+    words = _ASCII_WORD.findall(text.lower())[:_MOST_WORDS]
+    found = [zlib.crc32(word.encode()) & _MASK for word in words]
+    found += [zlib.crc32(f"{left} {right}".encode()) & _MASK for left, right in pairwise(words)]
+    kept = dict.fromkeys(max(each, 1) for each in found)
+    for word in words:
+        if len(kept) >= WORDS:
+            break
+        kept |= dict.fromkeys(max(each, 1) for each in _parts(word)[3])
+    return [*kept, *[0] * WORDS][:WORDS]
 
 
 def _chunk(text: pl.Series) -> NDArray[np.int32]:

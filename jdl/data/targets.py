@@ -54,6 +54,36 @@ def decode(schema: "Schema", outputs: NDArray) -> pl.DataFrame:
     return pl.DataFrame(found)
 
 
+def decoded_rows(schema: "Schema", outputs: NDArray) -> list[dict[str, Value]]:
+    """Give ``decode(schema, outputs).to_dicts()``, for few rows in microseconds.
+
+    >>> from jdl.data.schema import Schema
+    >>> decoded_rows(Schema(Target("y", "regression", offset=5.0)), np.array([0.5, 1.0]))
+    [{'prediction': 5.5}, {'prediction': 6.0}]
+    """
+    parts = schema.targets
+    if schema.task == "classification":
+        classes = schema.classes
+        names = [f"probability_{shown(value)}" for value in classes]
+        return [
+            {"prediction": classes[best], **dict(zip(names, row, strict=True))}
+            for best, row in zip(outputs.argmax(axis=1).tolist(), outputs.tolist(), strict=True)
+        ]
+    endings = [f"_{part.name}" if len(parts) > 1 else "" for part in parts]
+    rows = outputs.reshape(len(outputs), len(parts)).astype(np.float64).tolist()
+    found = []
+    for values in rows:
+        row: dict[str, Value] = {}
+        for part, ending, value in zip(parts, endings, values, strict=True):
+            if part.task == "regression":
+                row[f"prediction{ending}"] = value * part.scale + part.offset
+            else:
+                row[f"prediction{ending}"] = part.classes[value > 0.5]
+                row[f"probability{ending}"] = value
+        found.append(row)
+    return found
+
+
 def shown(value: Value) -> str:
     """Write a class as it stands in a table: ``true``, not ``True``."""
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -93,10 +93,9 @@ def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
     schema = model.schema
     count = next(iter(columns.values())).shape[0]
     numbers = [columns[number.name] for number in schema.numbers]
-    codes = [_codes(category, columns[category.name]) for category in schema.categories]
     rows = {
-        "numbers": _stacked(numbers, count, jnp.float32),
-        "categories": _stacked(codes, count, jnp.int32),
+        "numbers": jnp.stack(numbers, 1) if numbers else jnp.zeros((count, 0), jnp.float32),
+        "categories": _codes(schema.categories, columns, count),
         "dates": jnp.zeros((count, 0, 2), jnp.int32),
         "texts": jnp.zeros((count, 0, WORDS), jnp.int32),
     }
@@ -112,24 +111,26 @@ def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
     return {"prediction": found * np.float32(scale) + np.float32(offset)}
 
 
-def _stacked(columns: list[Any], count: Any, kind: Any) -> Any:
-    return jnp.stack(columns, 1) if columns else jnp.zeros((count, 0), kind)
+def _codes(categories: Sequence[Category], columns: Mapping[str, Any], count: Any) -> Any:
+    """Find texts among the levels by two hashes of 32 bits each: the levels' numbers, or 0, ``(n, q)``.
+
+    All columns are hashed at once: for one row the number of operations is what takes the time.
+    """
+    if not categories:
+        return jnp.zeros((count, 0), jnp.int32)
+    found = _hashed(jnp.stack([columns[category.name] for category in categories], 1), jnp)
+    codes = []
+    for i, category in enumerate(categories):
+        known = _hashed(as_bytes(category.levels), np)  # here and now, not at every call
+        place = jnp.all(found[:, i, None, :] == known[None, :, :], -1)
+        codes.append(jnp.max(jnp.where(place, 1 + np.arange(len(known)), 0), 1, initial=0))
+    return jnp.stack(codes, 1).astype(jnp.int32)
 
 
-def _codes(category: Category, texts: Any) -> Any:
-    """Find texts among the levels by two hashes of 32 bits each: the level's number, or 0."""
-    known = _hashed(as_bytes(category.levels))
-    found = _hashed(texts)
-    place = jnp.all(found[:, None, :] == known[None, :, :], -1)
-    return jnp.where(place.any(1), 1 + jnp.argmax(place, 1), 0).astype(jnp.int32)
-
-
-def _hashed(texts: Any) -> Any:
-    """Give polynomials of the bytes modulo 2³², at two bases ``(n, 2)``."""
+def _hashed(texts: Any, xp: Any) -> Any:
+    """Give polynomials of the bytes modulo 2³², at two bases ``(…, 2)``, by numpy or by its like in JAX."""
     powers = [[pow(base, i, 2**32) for i in range(1, BYTES + 1)] for base in _BASES]
-    return (jnp.asarray(texts).astype(jnp.uint32)[:, None, :] * np.array(powers, np.uint32)).sum(
-        -1, dtype=jnp.uint32
-    )
+    return (texts.astype(xp.uint32)[..., None, :] * np.array(powers, np.uint32)).sum(-1, dtype=xp.uint32)
 
 
 def _description(model: Model) -> bytes:

@@ -15,7 +15,7 @@ from jdl.train.objective import network
 from jdl.train.prepared import applied, settled
 from jdl.train.recipe import Recipe, Run
 
-CHUNK = 1024  # rows at once; the last ones are filled up, so that one program serves any number
+SIZES = (1, 8, 64, 1024)  # rows at once; the last ones are filled up, so that few programs serve any number
 CACHED = 32  # programs kept
 
 
@@ -23,7 +23,8 @@ def predict(recipe: Callable[[dict], Recipe], hyper: Mapping[str, Any], run: Run
     """Give a trained network's outputs for rows ``x``, as ``Recipe.predict`` reads them: ``(n, …)``.
 
     Rows are prepared by what the run's preparation learned. They go through one program in chunks, so any
-    number of them fits, and a row's outputs do not depend on the others.
+    number of them fits. A row's outputs do not depend on the others; their last digits may on how many there
+    are, as programs of four sizes are kept.
 
     Args:
         recipe: the function that the run was trained by.
@@ -42,8 +43,17 @@ def predict(recipe: Callable[[dict], Recipe], hyper: Mapping[str, Any], run: Run
     fixed, traced = parted(hyper)
     call = _program(recipe, identified(fixed))
     given = jax.device_put((traced, run._replace(history={})))
-    parts = [call(*given, part) for part in chunks(x, CHUNK)]
+    parts = [call(*given, part) for part in chunks(x, chunk(batch_size(x, "x")))]
     return np.concatenate(jax.device_get(parts))[: batch_size(x)]
+
+
+def chunk(rows: int) -> int:
+    """Give the number of rows that go through a program at once, where there are so many.
+
+    >>> [chunk(rows) for rows in (1, 2, 64, 5000)]
+    [1, 8, 64, 1024]
+    """
+    return next((size for size in SIZES if rows <= size), SIZES[-1])
 
 
 def chunks(x: Any, size: int) -> Iterator[Any]:

@@ -34,9 +34,10 @@ def untrained(schema: Schema, frame: pl.DataFrame, network: object = "mlp_plr", 
     values |= ({"widths": (8,)} if "widths" in values else {}) | hyper
     made = recipe(values)
     rows, target = schema.encode(frame), schema.encode_target(frame)
-    stats = made.prepare.fit(None, rows, target, None)
+    stats = jax.jit(lambda rows, target: made.prepare.fit(None, rows, target, None))(rows, target)
     row = {name: values[0] for name, values in rows.items()}
-    params, state = made.network.init(jax.random.key(0), made.prepare.apply(stats, row))
+    prepared = jax.eval_shape(made.prepare.apply, stats, row)
+    params, state = made.network.init(jax.random.key(0), prepared)
     history = ({"loss": 0.5, "valid_loss": float("nan")}, {"loss": 0.25, "valid_loss": 0.75})
     return Model(schema, network, values, *jax.device_get((params, state, stats)), history)
 

@@ -7,7 +7,7 @@ import pytest
 
 from jdl.data import DataError
 from jdl.io import Model
-from jdl.io.model import CHUNK
+from jdl.train.predict import SIZES
 
 
 def test_one_row_is_jitted_and_equals_its_place_in_the_table(classifier: Model, frame: pl.DataFrame) -> None:
@@ -37,8 +37,8 @@ def test_predictions_of_numbers_are_in_the_target_s_units(regressor: Model, fram
 
 
 def test_a_table_longer_than_a_chunk(regressor: Model, frame: pl.DataFrame) -> None:
-    long = pl.concat([frame] * (2 * CHUNK // frame.height + 1))
-    assert long.height % CHUNK
+    long = pl.concat([frame] * (2 * SIZES[-1] // frame.height + 1))
+    assert long.height % SIZES[-1]
     found = regressor.predict_table(long)["prediction"].to_numpy()
     short = regressor.predict_table(frame)["prediction"].to_numpy()
     assert len(found) == long.height

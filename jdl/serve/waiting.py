@@ -1,0 +1,61 @@
+"""Requests that wait for the one thread that predicts: it takes all that are there at once."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from jdl.serve.answer import Answer
+from jdl.serve.body import Request
+from jdl.serve.refused import Refused
+
+TOGETHER = 256  # requests predicted at once at most
+
+Answers = Callable[[list[Request]], list[Answer | Refused]]
+
+
+class Waiting:
+    """A line of at most ``most`` requests. While some are predicted others come, and go together next."""
+
+    def __init__(self, answers: Answers, most: int) -> None:
+        self._answers, self._most = answers, most
+        self._line: deque[tuple[Request, asyncio.Future[Answer]]] = deque()
+        self._came = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._line)
+
+    async def ask(self, request: Request) -> Answer:
+        """Wait for the answer; raises ``Refused``, at once with 429 where the line is full."""
+        if len(self._line) >= self._most:
+            message = f"{len(self._line)} requests are waiting; come again in a second"
+            raise Refused(429, message, headers={"Retry-After": "1"})
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._line.append((request, answer))
+        self._came.set()
+        return await answer
+
+    async def work(self) -> None:
+        """Answer until cancelled; the event loop is free meanwhile."""
+        with ThreadPoolExecutor(1, "jdl-predict") as thread:
+            while True:
+                await self._came.wait()
+                self._came.clear()
+                while self._line:
+                    await self._answer_some(thread)
+
+    async def _answer_some(self, thread: ThreadPoolExecutor) -> None:
+        taken = [self._line.popleft() for _ in range(min(len(self._line), TOGETHER))]
+        asked = [request for request, _ in taken]
+        try:
+            loop = asyncio.get_running_loop()
+            found: list = await loop.run_in_executor(thread, self._answers, asked)
+        except Exception as error:  # a defect: these requests get it, and are answered 500; others go on
+            found = [error] * len(taken)
+        for (_, answer), one in zip(taken, found, strict=True):
+            if answer.done():  # whoever asked has gone
+                continue
+            if isinstance(one, Exception):
+                answer.set_exception(one)
+            else:
+                answer.set_result(one)
