@@ -50,8 +50,12 @@ class Waiting:
         try:
             loop = asyncio.get_running_loop()
             found: list = await loop.run_in_executor(thread, self._answers, asked)
-        except Exception as error:  # a defect: these requests get it, and are answered 500; others go on
-            found = [error] * len(taken)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a defect, or polars' panic, which is no Exception: others go on
+            defect = RuntimeError("the requests could not be answered")
+            defect.__cause__ = error
+            found = [defect] * len(taken)
         for (_, answer), one in zip(taken, found, strict=True):
             if answer.done():  # whoever asked has gone
                 continue

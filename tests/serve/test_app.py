@@ -257,14 +257,16 @@ def test_a_full_line_tells_to_come_again(app: Any, run: Run) -> None:
 # Defects and odd models.
 
 
-def test_a_defect_is_told_to_those_it_meets_alone(app: Any, run: Run, made: Model, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, pl.exceptions.PanicException])
+def test_a_defect_meets_no_later_request(app: Any, run: Run, error: type, monkeypatch: Any) -> None:
     def broken(self: Model, rows: Any) -> Any:
-        raise ZeroDivisionError
+        raise error("broken")
 
     with monkeypatch.context() as patched:
         patched.setattr(Model, "predict_rows", broken)
-        with pytest.raises(ZeroDivisionError):  # raised again for the server's log
+        with pytest.raises(RuntimeError) as caught:  # raised again for the server's log
             run(ask(app, "POST", "/predict", body(rows=[GOOD])))
+    assert isinstance(caught.value.__cause__, error)
     assert run(ask(app, "POST", "/predict", body(rows=[GOOD]))).status == 200
 
 
