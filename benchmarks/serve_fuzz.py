@@ -40,7 +40,9 @@ def main() -> int:
             command = [Path(sys.executable).parent / "schemathesis", "--config-file", config, "run"]
             command += [f"http://127.0.0.1:{port}/openapi.json", "--checks", "all", "--continue-on-failure"]
             command += ["--max-examples", str(options.examples), "--report", "ndjson", "--report-dir", report]
-            done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+            done = subprocess.run(
+                [str(part) for part in command], capture_output=True, text=True, cwd=scratch
+            )
         (events,) = report.glob("*.ndjson")
         statuses = Counter(
             status for line in events.read_text().splitlines() for status in _statuses(json.loads(line))

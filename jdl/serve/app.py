@@ -41,7 +41,9 @@ def application(model: Model, limits: Limits | None = None) -> Starlette:
             raise Refused(415, f"content-type: found {kind[:80]!r}, needs {JSON} or {ARROW}")
         if asked.headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused(415, "content-encoding: send the body as it is")
-        kind, content = await asked.app.state.waiting.ask(Request(kind, await _body(asked, limits)))
+        waiting: Waiting = asked.app.state.waiting
+        with waiting.place():
+            kind, content = await waiting.ask(Request(kind, await _body(asked, limits)))
         return Response(content, media_type=kind)
 
     async def health(asked: Asked) -> Response:
