@@ -183,12 +183,16 @@ def test_bad_arrow_streams_are_refused(post: Any) -> None:
     for cut in range(0, len(whole) - 8, 97):
         assert post(whole[:cut], ARROW).status in (400, 422)
     nested = good.set_column(0, "age", pa.array([[1.0]] * len(good)))
+    days = pa.array([0, 2**30] + [None] * 38, pa.int32()).cast(pa.date32())
+    far = good.set_column(2, "work", days)
     cases = {
         "compressed": (arrow(good, compression="zstd"), 400, None),
         "nothing": (arrow(good[:0]), 422, None),
         "too many": (arrow(pa.table({name: pa.nulls(10**9) for name in good.column_names})), 422, None),
         "nested": (arrow(nested), 422, "age"),
         "missing": (arrow(good.drop_columns(["run"])), 422, "run"),
+        "a name that is no text": (whole.replace(b"about", b"\x80bout"), 400, None),
+        "a day too far": (arrow(far), 422, "work"),
         "twice": (arrow(good.append_column("age", good["age"])), 422, "age"),
     }
     for name, (content, status, column) in cases.items():
