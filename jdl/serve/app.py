@@ -31,7 +31,7 @@ def application(model: Model, limits: Limits | None = None) -> Starlette:
         ModelError: a model whose answers are not finite numbers.
     """
     limits = limits or Limits()
-    waiting = Waiting(answering(model, limits.rows), limits.waiting)
+    answers = answering(model, limits.rows)
     said = openapi.description(model, limits)
     about = {"status": "ok", "model": repr(model)}
 
@@ -41,15 +41,18 @@ def application(model: Model, limits: Limits | None = None) -> Starlette:
             raise Refused(415, f"content-type: found {kind[:80]!r}, needs {JSON} or {ARROW}")
         if asked.headers.get("content-encoding", "identity").lower() != "identity":
             raise Refused(415, "content-encoding: send the body as it is")
-        kind, content = await waiting.ask(Request(kind, await _body(asked, limits)))
+        waiting: Waiting = asked.app.state.waiting
+        with waiting.place():
+            kind, content = await waiting.ask(Request(kind, await _body(asked, limits)))
         return Response(content, media_type=kind)
 
     async def health(asked: Asked) -> Response:
-        return _json(about | {"waiting": len(waiting)})
+        return _json(about | {"waiting": len(asked.app.state.waiting)})
 
     @asynccontextmanager
     async def working(app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(waiting.work())
+        app.state.waiting = Waiting(answers, limits.waiting)  # here, as it belongs to this event loop
+        task = asyncio.create_task(app.state.waiting.work())
         yield
         task.cancel()
 

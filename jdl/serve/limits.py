@@ -10,11 +10,11 @@ class Limits:
     Args:
         body: bytes of a request's body.
         rows: rows of a request.
-        waiting: requests that wait to be predicted; a further one is told to come again (429).
+        waiting: requests that are read or wait to be predicted; a further one is told to come again (429).
         seconds: how long a body may take to arrive.
     """
 
-    body: int = 8 * 2**20
+    body: int = 4 * 2**20
     rows: int = 10_000
-    waiting: int = 1024
+    waiting: int = 256
     seconds: float = 10.0

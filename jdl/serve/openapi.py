@@ -11,7 +11,6 @@ from jdl.io import Model
 from jdl.serve.body import ARROW, JSON
 from jdl.serve.limits import Limits
 
-_LARGEST = 1.7976931348623157e308
 _REFUSALS = {
     400: "The body is not what its content type says.",
     408: "The body did not arrive in time.",
@@ -139,8 +138,7 @@ def _columns(schema: Schema, limits: Limits) -> dict[str, Any]:
 
 def _value(part: Column) -> dict[str, Any]:
     """Say what a column's value may be in JSON, and what is made of it."""
-    number = {"minimum": -_LARGEST, "maximum": _LARGEST}
-    anything = {"type": ["string", "number", "boolean", "null"], **number}
+    anything: dict[str, Any] = {"type": ["string", "number", "boolean", "null"]}
     if isinstance(part, Category):
         levels = ", ".join(map(repr, part.levels[:20])) + (", …" if len(part.levels) > 20 else "")
         return {**anything, "description": f"One of {levels}; any other counts as missing."}
@@ -149,7 +147,7 @@ def _value(part: Column) -> dict[str, Any]:
     if isinstance(part, Number | Date):
         whole = isinstance(part, Date) and part.format.startswith(("%s", "%Y%m%d"))
         kinds = ["string", "number", "null"] if whole else ["string", "null"]
-        return {"type": kinds, **(number if whole else {}), "description": f"{needs(part).capitalize()}."}
+        return {"type": kinds, "description": f"{needs(part).capitalize()}."}
     return {**anything, "description": "Free text."}
 
 

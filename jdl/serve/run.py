@@ -24,9 +24,9 @@ def serve(model: Model, host: str = "127.0.0.1", port: int = 8000, limits: Limit
     Raises:
         ModelError: an address that cannot be used, or a model whose answers are not finite numbers.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: sys.exit(0))
     with _bound(host, port) as listener:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: sys.exit(0))
         app = application(model, limits)
         gc.collect()
         gc.freeze()  # what is there now stays: to look through its millions of objects takes 0.2 s each time

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from jdl.serve.answer import Answer
 from jdl.serve.body import Request
@@ -15,21 +16,30 @@ Answers = Callable[[list[Request]], list[Answer | Refused]]
 
 
 class Waiting:
-    """A line of at most ``most`` requests. While some are predicted others come, and go together next."""
+    """A line with ``most`` places. While some requests are predicted others come, and go together next."""
 
     def __init__(self, answers: Answers, most: int) -> None:
-        self._answers, self._most = answers, most
+        self._answers, self._most, self._taken = answers, most, 0
         self._line: deque[tuple[Request, asyncio.Future[Answer]]] = deque()
         self._came = asyncio.Event()
 
     def __len__(self) -> int:
-        return len(self._line)
+        return self._taken
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place, from before the body is read; raises ``Refused`` with 429 where none is free."""
+        if self._taken >= self._most:
+            message = f"{self._taken} requests are waiting; come again in a second"
+            raise Refused(429, message, headers={"Retry-After": "1"})
+        self._taken += 1
+        try:
+            yield
+        finally:
+            self._taken -= 1
 
     async def ask(self, request: Request) -> Answer:
-        """Wait for the answer; raises ``Refused``, at once with 429 where the line is full."""
-        if len(self._line) >= self._most:
-            message = f"{len(self._line)} requests are waiting; come again in a second"
-            raise Refused(429, message, headers={"Retry-After": "1"})
+        """Wait for the answer; raises ``Refused`` for a request that has none."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._line.append((request, answer))
         self._came.set()
@@ -50,8 +60,12 @@ class Waiting:
         try:
             loop = asyncio.get_running_loop()
             found: list = await loop.run_in_executor(thread, self._answers, asked)
-        except Exception as error:  # a defect: these requests get it, and are answered 500; others go on
-            found = [error] * len(taken)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # a defect, or polars' panic, which is no Exception: others go on
+            defect = RuntimeError("the requests could not be answered")
+            defect.__cause__ = error
+            found = [defect] * len(taken)
         for (_, answer), one in zip(taken, found, strict=True):
             if answer.done():  # whoever asked has gone
                 continue

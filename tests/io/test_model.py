@@ -1,5 +1,7 @@
 """A model as a value: rows and tables give the same predictions, in the table's own terms."""
 
+import pickle
+
 import jax
 import numpy as np
 import polars as pl
@@ -17,6 +19,17 @@ def test_one_row_is_jitted_and_equals_its_place_in_the_table(classifier: Model, 
     assert one.shape == (2,)
     np.testing.assert_allclose(one, whole[3], rtol=1e-5)
     np.testing.assert_allclose(whole.sum(1), 1.0, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["classifier", "regressor"])
+def test_one_raw_row_is_predicted_as_a_table_of_it(
+    name: str, frame: pl.DataFrame, request: pytest.FixtureRequest
+) -> None:
+    model: Model = request.getfixturevalue(name)
+    for row in (frame.row(0, named=True), frame.row(1, named=True)):
+        assert model.predict_one(row) == model.predict_table(pl.DataFrame([row])).row(0, named=True)
+    copied = pickle.loads(pickle.dumps(model))  # without the programs that were made meanwhile
+    assert copied.predict_one(row) == model.predict_one(row)
 
 
 def test_predictions_of_classes(classifier: Model, frame: pl.DataFrame) -> None:

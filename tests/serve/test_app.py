@@ -183,12 +183,16 @@ def test_bad_arrow_streams_are_refused(post: Any) -> None:
     for cut in range(0, len(whole) - 8, 97):
         assert post(whole[:cut], ARROW).status in (400, 422)
     nested = good.set_column(0, "age", pa.array([[1.0]] * len(good)))
+    days = pa.array([0, 2**30] + [None] * 38, pa.int32()).cast(pa.date32())
+    far = good.set_column(2, "work", days)
     cases = {
         "compressed": (arrow(good, compression="zstd"), 400, None),
         "nothing": (arrow(good[:0]), 422, None),
         "too many": (arrow(pa.table({name: pa.nulls(10**9) for name in good.column_names})), 422, None),
         "nested": (arrow(nested), 422, "age"),
         "missing": (arrow(good.drop_columns(["run"])), 422, "run"),
+        "a name that is no text": (whole.replace(b"about", b"\x80bout"), 400, None),
+        "a day too far": (arrow(far), 422, "work"),
         "twice": (arrow(good.append_column("age", good["age"])), 422, "age"),
     }
     for name, (content, status, column) in cases.items():
@@ -257,14 +261,16 @@ def test_a_full_line_tells_to_come_again(app: Any, run: Run) -> None:
 # Defects and odd models.
 
 
-def test_a_defect_is_told_to_those_it_meets_alone(app: Any, run: Run, made: Model, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("error", [ZeroDivisionError, pl.exceptions.PanicException])
+def test_a_defect_meets_no_later_request(app: Any, run: Run, error: type, monkeypatch: Any) -> None:
     def broken(self: Model, rows: Any) -> Any:
-        raise ZeroDivisionError
+        raise error("broken")
 
     with monkeypatch.context() as patched:
         patched.setattr(Model, "predict_rows", broken)
-        with pytest.raises(ZeroDivisionError):  # raised again for the server's log
+        with pytest.raises(RuntimeError) as caught:  # raised again for the server's log
             run(ask(app, "POST", "/predict", body(rows=[GOOD])))
+    assert isinstance(caught.value.__cause__, error)
     assert run(ask(app, "POST", "/predict", body(rows=[GOOD]))).status == 200
 
 
