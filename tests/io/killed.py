@@ -1,7 +1,7 @@
 """Saves a model again and again, each time in a process that dies one call for files later.
 
-python tests/io/killed.py FOLDER OLD NEW swapped|renamed, where OLD and NEW are pickled models. Prints for each
-death, which model was found whole. A process of its own, for one with JAX's threads does not fork well.
+python tests/io/killed.py FOLDER OLD NEW swapped|renamed, of two pickled models. Printed is which model
+was found whole after each death. It is a process of its own, as one with JAX's threads forks badly.
 """
 
 import os
