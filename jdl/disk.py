@@ -3,6 +3,8 @@
 import ctypes
 import errno
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -25,9 +27,20 @@ def put(path: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; the error names ``path``.
     """
+    with new_file(path) as unfinished:
+        write(unfinished, content)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Give the path of a file to write; at the end of the block it becomes ``path``, or is gone.
+
+    Raises:
+        OSError: it cannot be written; the error names ``path``.
+    """
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        write(unfinished, content)
+        yield unfinished
         unfinished.replace(path)
     except OSError as error:
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error

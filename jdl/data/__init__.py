@@ -13,6 +13,7 @@ from jdl.data.columns import (
 )  # fmt: skip
 from jdl.data.errors import DataError
 from jdl.data.infer import infer_schema
+from jdl.data.parts import read_parts
 from jdl.data.read import read_table
 from jdl.data.schema import Schema
 from jdl.data.split import holdout
@@ -35,6 +36,7 @@ __all__ = [
     "Text",
     "holdout",
     "infer_schema",
+    "read_parts",
     "read_table",
     "sample",
     "stream",

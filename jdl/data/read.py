@@ -47,18 +47,24 @@ def read_table(source: Any, text: Collection[str] = ()) -> pl.DataFrame:
     return table
 
 
-def _read_path(path: Path, text: Collection[str]) -> pl.DataFrame:
+def files_of(path: Path) -> list[Path]:
+    """List the files that a path means: of a folder and of a pattern those that are tables, else itself."""
     if path.is_dir():
         files = sorted(part for part in path.iterdir() if part.is_file() and _is_table(part))
         if not files:
             raise DataError(f"{path}: the folder holds no table; needs files ending in {ENDINGS}")
-        return _read_all(files, text)
+        return files
     if not path.exists() and glob.has_magic(str(path)):
         files = sorted(Path(name) for name in glob.glob(str(path), recursive=True) if Path(name).is_file())
         if not files:
             raise DataError(f"{path}: no file has such a name; check the pattern from {Path.cwd()}")
-        return _read_all(files, text)
-    return read_file(path, text)
+        return files
+    return [path]
+
+
+def _read_path(path: Path, text: Collection[str]) -> pl.DataFrame:
+    files = files_of(path)
+    return read_file(path, text) if files == [path] else _read_all(files, text)
 
 
 def _is_table(path: Path) -> bool:

@@ -1,6 +1,6 @@
 """What a user keeps of a training run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache, partial
 from typing import Any
@@ -13,6 +13,7 @@ import polars as pl
 from jdl import models, nn
 from jdl.data import Schema, read_table
 from jdl.data.one_row import reader
+from jdl.data.parts import ROWS, counted_from, read_parts
 from jdl.data.targets import decoded_rows
 from jdl.train import Run
 from jdl.train.objective import network as prepared
@@ -117,6 +118,21 @@ class Model:
         """
         frame = read_table(table, self.schema.text_columns)
         return self.schema.decode(self.predict_rows(self.schema.encode(frame)))
+
+    def predict_parts(self, source: Any, rows: int = ROWS) -> Iterator[pl.DataFrame]:
+        """Give ``predict_table`` of a table in parts, so that one larger than memory can be predicted.
+
+        Of Parquet and CSV files no more than ``rows`` rows are in memory at once (of Parquet no more than a
+        row group); see ``data.read_parts``.
+
+        Raises:
+            DataError: as ``predict_table``; rows are counted in the whole table.
+        """
+        names = [column.name for column in self.schema.columns]
+        for first, frame in read_parts(source, self.schema.text_columns, names, rows):
+            with counted_from(first):
+                encoded = self.schema.encode(frame)
+            yield self.schema.decode(self.predict_rows(encoded))
 
     @cached_property
     def read_row(self) -> Callable[[Mapping[str, Any]], dict[str, np.ndarray]]:

@@ -1,6 +1,7 @@
 """A model as a value: rows and tables give the same predictions, in the table's own terms."""
 
 import pickle
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -76,3 +77,21 @@ def test_tables_that_do_not_fit(classifier: Model, frame: pl.DataFrame) -> None:
         classifier.predict_table({"age": ["1", "x"], "work": ["a", "a"], "pay": [1.0, 1.0]})
     with pytest.raises(DataError, match="no rows"):
         classifier.predict_table(frame[:0])
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_table_in_parts_is_predicted_as_the_whole(
+    ending: str, classifier: Model, frame: pl.DataFrame, tmp_path: Path
+) -> None:
+    path = tmp_path / f"table.{ending}"
+    getattr(frame, f"write_{ending}")(path)
+    parts = list(classifier.predict_parts(path, rows=17))
+    assert [part.height for part in parts] == [17, 17, 6]
+    whole, found = classifier.predict_table(frame), pl.concat(parts)
+    assert found["prediction"].equals(whole["prediction"])
+    np.testing.assert_allclose(found["probability_true"], whole["probability_true"], rtol=1e-6)
+    wrong = frame.with_columns(pl.col("age").cast(pl.String))
+    wrong[30, "age"] = "old"
+    wrong.write_csv(tmp_path / "wrong.csv")
+    with pytest.raises(DataError, match="column 'age', row 31: found 'old'"):
+        list(classifier.predict_parts(tmp_path / "wrong.csv", rows=17))

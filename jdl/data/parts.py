@@ -1,0 +1,68 @@
+"""A table of any size as parts of it, read one after the other."""
+
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jdl.data import stream_files
+from jdl.data.errors import DataError
+from jdl.data.nulls import clean
+from jdl.data.read import files_of, read_table
+from jdl.data.stream_csv import to_parquet
+
+ROWS = 2**17  # of a part at most
+
+_PARQUET, _TEXT = (".parquet", ".pq"), (".csv", ".tsv")
+
+
+def read_parts(
+    source: Any, text: Collection[str] = (), columns: Collection[str] = (), rows: int = ROWS
+) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Read what ``read_table`` reads, in parts of at most ``rows`` rows, each with the number of its first.
+
+    Parquet files are read by row groups, and of them the named ``columns`` alone; one CSV or TSV file is
+    first brought into a temporary Parquet file, a block at a time. Other tables are read whole and cut.
+
+    Raises:
+        DataError: as ``read_table``; of a Parquet file, a column that is not there.
+
+    >>> [(first, part.height) for first, part in read_parts({"x": range(5)}, rows=2)]
+    [(0, 2), (2, 2), (4, 1)]
+    """
+    paths = files_of(Path(source)) if isinstance(source, str | os.PathLike) else []
+    if paths and all(path.suffix.lower() in _PARQUET for path in paths):
+        yield from _groups(paths, columns, rows)
+    elif len(paths) == 1 and paths[0].suffix.lower() in _TEXT:
+        with tempfile.TemporaryDirectory() as folder:
+            yield from _groups([to_parquet(paths[0], folder, text)], (), rows)
+    else:
+        yield from _cut(0, read_table(source, text), rows)
+
+
+@contextmanager
+def counted_from(first: int) -> Iterator[None]:
+    """Let an error of a part name the row of the whole table."""
+    try:
+        yield
+    except DataError as error:
+        if not (first and error.row):
+            raise
+        row = error.row + first
+        message = f", row {row}:".join(str(error).rsplit(f", row {error.row}:", 1))
+        raise DataError(message, column=error.column, row=row) from None
+
+
+def _groups(paths: list[Path], columns: Collection[str], rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    for group in stream_files.groups(paths, tuple(columns)):
+        frame = stream_files.read(group, tuple(columns) or None)
+        yield from _cut(group.first, frame.select(clean(column) for column in frame), rows)
+
+
+def _cut(first: int, frame: pl.DataFrame, rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    for begin in range(0, frame.height, rows):
+        yield first + begin, frame[begin : begin + rows]

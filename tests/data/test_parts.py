@@ -1,0 +1,78 @@
+"""A table in parts is the table: the same rows, the same errors by the same numbers."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
+
+from jdl.data import DataError, read_parts, read_table
+from jdl.data.parts import counted_from
+
+
+@pytest.fixture
+def frame() -> pl.DataFrame:
+    n = 23
+    return pl.DataFrame(
+        {
+            "x": [None if i % 7 == 0 else i / 4 for i in range(n)],
+            "code": [f"0{i}" for i in range(n)],
+            "day": [f"2024-01-{1 + i:02d}" for i in range(n)],
+            "text": ["?" if i == 20 else f" some, words {i} " for i in range(n)],
+        }
+    )
+
+
+def written(frame: pl.DataFrame, path: Path) -> Path:
+    match path.suffix:
+        case ".parquet":
+            frame.write_parquet(path, row_group_size=10)
+        case ".csv":
+            frame.write_csv(path)
+        case ".tsv":
+            frame.write_csv(path, separator="\t")
+        case ".jsonl":
+            frame.write_ndjson(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".tsv", ".jsonl"])
+@pytest.mark.parametrize("rows", [4, 1000])
+def test_parts_make_the_whole(frame: pl.DataFrame, tmp_path: Path, ending: str, rows: int) -> None:
+    path = written(frame, tmp_path / f"table{ending}")
+    parts = list(read_parts(path, rows=rows))
+    assert [first for first, _ in parts] == list(np.cumsum([0, *(part.height for _, part in parts[:-1])]))
+    assert max(part.height for _, part in parts) <= rows
+    assert_frame_equal(pl.concat([part for _, part in parts]), read_table(path))
+
+
+def test_folders_and_patterns_are_read_in_order(frame: pl.DataFrame, tmp_path: Path) -> None:
+    for i in range(3):
+        written(frame[i * 8 : i * 8 + 8], tmp_path / f"{i}.parquet")
+    for source in (tmp_path, tmp_path / "*.parquet", str(tmp_path / "[012].parquet")):
+        parts = list(read_parts(source, columns=("day", "x"), rows=5))
+        expected = read_table(source).select("day", "x")
+        assert_frame_equal(pl.concat([part for _, part in parts]), expected)
+        assert [first for first, _ in parts] == [0, 5, 8, 13, 16, 21]
+
+
+@given(st.integers(0, 50), st.integers(1, 50))
+def test_errors_count_rows_of_the_whole(first: int, row: int) -> None:
+    with pytest.raises(DataError) as caught, counted_from(first):
+        raise DataError(f"column 'row 1', row {row}: found 'x'", column="row 1", row=row)
+    assert caught.value.row == first + row
+    assert f", row {first + row}: found 'x'" in str(caught.value)
+
+
+def test_what_is_not_there_is_named(frame: pl.DataFrame, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere.csv: no such file"):
+        list(read_parts(tmp_path / "nowhere.csv"))
+    path = written(frame, tmp_path / "table.parquet")
+    with pytest.raises(DataError, match="column 'y' is not in the table"):
+        list(read_parts(path, columns=("x", "y")))
+    (tmp_path / "table.parquet").write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match="not a whole Parquet file"):
+        list(read_parts(path))
