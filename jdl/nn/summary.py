@@ -35,6 +35,8 @@ class Summary(tuple[Row, ...]):
         widths = [max(len(line[i]) for line in table) for i in range(len(head))]
         return "\n".join("  ".join(_pad(line, widths)).rstrip() for line in table)
 
+    __repr__ = __str__  # what a notebook shows
+
 
 def _pad(line: tuple[str, ...], widths: list[int]) -> list[str]:
     return [

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -63,10 +64,17 @@ class Runs:
 
     def __repr__(self) -> str:
         """Say what there is, and the best of it."""
+        return f"Runs({self._said()})\n{self.table()}"
+
+    def _repr_html_(self) -> str:
+        """Say the same in a notebook."""
+        return f"<p>{escape(self._said())}</p>{self.table()._repr_html_()}"
+
+    def _said(self) -> str:
         cut = f"{len(self.configs)} configurations × {len(self.folds)} folds × {self.seeds} seeds"
         done = f"{len(self.results)} of {len(self.members)} members trained in {self.facts.seconds:.1f} s"
         ended = f"; {self.facts.ended}" if self.facts.ended else ""
-        return f"Runs({cut}: {done}{ended})\n{self.table()}"
+        return f"{cut}: {done}{ended}"
 
     @property
     def monitor(self) -> str:

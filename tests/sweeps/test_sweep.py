@@ -132,6 +132,8 @@ def test_the_table_has_the_best_first(runs):
     by_fold = runs.scores()[runs.best(), :, 0]
     assert_allclose(frame["loss_se"][0], by_fold.std(ddof=1) / 2, rtol=1e-6)
     assert frame["members"].to_list() == [4, 4, 4] and "12 of 12 members" in repr(runs)
+    assert runs._repr_html_().startswith("<p>3 configurations × 4 folds × 1 seeds: 12 of 12 members")
+    assert runs._repr_html_().count("<tr>") >= len(frame)
 
 
 def test_refit_trains_on_all_rows_for_the_median_best_epoch(runs):
