@@ -1,0 +1,65 @@
+"""Loops and branches; ``write`` is the walk, which the bodies need again."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jdl.io.onnx.graph import Graph
+
+Write = Callable[[Graph, Any, Sequence[Any]], list[Any]]
+
+
+def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:
+    given = equation.params
+    body, consts, carried = given["jaxpr"], given["num_consts"], given["num_carry"]
+    fixed, moving = inputs[:consts], inputs[consts:]
+    names = [graph.fresh() for _ in moving]
+    dtypes = [var.aval.dtype for var in equation.invars[consts:]]
+    inner = graph.subgraph(names, dtypes, lambda: write(graph, body, [*fixed, *names]))
+    backwards, xs, ys = int(given["reverse"]), len(moving) - carried, len(equation.outvars) - carried
+    return graph.ops(
+        "Scan",
+        len(equation.outvars),
+        *moving,
+        body=inner,
+        num_scan_inputs=xs,
+        scan_input_directions=[backwards] * xs,
+        **({"scan_output_directions": [backwards] * ys} if ys else {}),
+    )
+
+
+def _while(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:
+    given = equation.params
+    ask, body = given["cond_jaxpr"], given["body_jaxpr"]
+    asked, a, b = given["cond_nconsts"], given["cond_nconsts"], given["body_nconsts"]
+    to_ask, to_step, carried = inputs[:asked], inputs[a : a + b], inputs[a + b :]
+    names = [graph.fresh() for _ in range(2 + len(carried))]
+    dtypes = [np.int64, np.bool_, *(var.aval.dtype for var in equation.invars[a + b :])]
+
+    def step() -> list[Any]:
+        after = write(graph, body, [*to_step, *names[2:]])
+        return [*write(graph, ask, [*to_ask, *after]), *after]
+
+    inner = graph.subgraph(names, dtypes, step)
+    begin = write(graph, ask, [*to_ask, *carried])[0]
+    return graph.ops("Loop", len(carried), "", begin, *carried, body=inner)
+
+
+def _cond(graph: Graph, equation: Any, write: Write, which: Any, *inputs: Any) -> Sequence[Any]:
+    branches = equation.params["branches"]
+    if not isinstance(which, str):
+        return write(graph, branches[min(max(int(which), 0), len(branches) - 1)], inputs)
+
+    def choose(first: int) -> Sequence[Any]:
+        if first == len(branches) - 1:
+            return write(graph, branches[first], inputs)
+        here = graph.op("LessOrEqual", graph.cast(which, np.int32), np.int32(first))
+        one = graph.subgraph([], [], lambda: write(graph, branches[first], inputs))
+        other = graph.subgraph([], [], lambda: choose(first + 1))
+        return graph.ops("If", len(equation.outvars), here, then_branch=one, else_branch=other)
+
+    return choose(0)
+
+
+RULES = {"scan": _scan, "while": _while, "cond": _cond}

@@ -1,0 +1,187 @@
+"""Primitives that read or write at computed places."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jax.lax import GatherScatterMode as Mode
+
+from jdl.io.errors import ModelError
+from jdl.io.onnx.graph import Graph
+
+Rule = Callable[..., Any]
+
+
+def _start_of(graph: Graph, places: Any, number: int) -> str:
+    """Give one coordinate of the places, as int64."""
+    return graph.op("Gather", graph.cast(places, np.int64), np.array(number), axis=-1)
+
+
+def _at(graph: Graph, value: Any, axes: Sequence[int], rank: int) -> str:
+    """Lay the axes of a value at ``axes`` of ``rank``."""
+    others = np.array([axis for axis in range(rank) if axis not in axes], np.int64)
+    return graph.op("Unsqueeze", value, others) if len(others) else graph.op("Identity", value)
+
+
+def _bounds(graph: Graph, start: Any, size: int, width: int) -> tuple[str, str]:
+    """Give starts kept inside, and whether they were inside."""
+    last = graph.op("Sub", graph.scalar(size), np.int64(width))
+    inside = graph.op(
+        "And", graph.op("GreaterOrEqual", start, np.int64(0)), graph.op("LessOrEqual", start, last)
+    )
+    return graph.op("Min", graph.op("Max", start, np.int64(0)), last), inside
+
+
+def _both(graph: Graph, one: Any, other: Any, kind: str) -> Any:
+    return other if one is None else graph.op(kind, one, other)
+
+
+def _linear(
+    graph: Graph,
+    places: Any,
+    shape: Sequence[int],
+    coordinates: dict[int, tuple[int | None, int | None, int, int | None]],
+    batch: Sequence[int],
+    rank: int,
+) -> tuple[Any, Any]:
+    """Number elements of ``shape``: a tensor of ``rank`` axes, and whether each lies inside.
+
+    A coordinate is: which of ``places``, or the axis along which it counts, its width, and the axis along
+    which the width lies.
+    """
+    total, inside = None, None
+    for i, (number, counted, width, along) in coordinates.items():
+        here: Any = np.zeros([1] * rank, np.int64)
+        if number is not None:
+            start, ok = _bounds(graph, _start_of(graph, places, number), shape[i], width)
+            here, inside = _at(graph, start, batch, rank), _both(graph, inside, ok, "And")
+        if counted is not None:
+            here = graph.op("Add", here, _at(graph, graph.iota(shape[i]), [counted], rank))
+        if along is not None:
+            here = graph.op("Add", here, _at(graph, graph.iota(width), [along], rank))
+        total = (
+            here if total is None else graph.op("Add", graph.op("Mul", total, graph.scalar(shape[i])), here)
+        )
+    return total, inside
+
+
+def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
+    numbers, widths, mode = (equation.params[n] for n in ("dimension_numbers", "slice_sizes", "mode"))
+    (shape, asked), out = (var.aval.shape for var in equation.invars), equation.outvars[0].aval
+    batched = dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True))
+    window = [i for i in range(len(shape)) if i not in numbers.collapsed_slice_dims and i not in batched]
+    free = [i for i in window if widths[i] == shape[i]]
+    picked = [i for i in range(len(shape)) if i not in free]
+    moving = [i for i in window if i not in free]
+    many = len(asked) - 1
+    rank = many + len(moving)
+    coordinates = {
+        i: (
+            numbers.start_index_map.index(i) if i in numbers.start_index_map else None,
+            batched.get(i),
+            widths[i],
+            many + moving.index(i) if i in moving else None,
+        )
+        for i in picked
+    }
+    batch = list(range(many))
+    inside: Any = None
+    if picked:
+        linear, inside = _linear(graph, places, shape, coordinates, batch, rank)
+    else:
+        linear = np.zeros([1] * rank, np.int64)
+    outer = [asked[i] for i in batch] + [widths[i] for i in moving]
+    size = int(np.prod([shape[i] for i in picked], dtype=object)) if picked else 1
+    rows = graph.reshape(graph.op("Transpose", x, perm=picked + free), [size, *(shape[i] for i in free)])
+    found = graph.op("Gather", rows, graph.expand(linear, outer), axis=0)
+    full = batch + [many + window.index(i) for i in moving + free]
+    if inside is not None and Mode.from_any(mode) == Mode.FILL_OR_DROP:
+        mask = _at(graph, inside, batch, len(full))
+        found = graph.where(mask, found, _fill(equation.params["fill_value"], out.dtype))
+    # `full` names each axis: rows first, then the window's axes in the operand's order.
+    order = [i for i in range(out.ndim) if i not in numbers.offset_dims]
+    target = order + [numbers.offset_dims[i - many] for i in full[many:]]
+    return graph.op("Transpose", found, perm=np.argsort(target).tolist())
+
+
+def _fill(value: Any, dtype: Any) -> Any:
+    if value is not None:
+        return np.asarray(value, dtype)
+    if dtype == np.bool_:
+        return np.asarray(True)
+    if np.issubdtype(dtype, np.floating):
+        return np.asarray(np.nan, dtype)
+    limits = np.iinfo(dtype)
+    return np.asarray(limits.min if limits.min < 0 else limits.max, dtype)
+
+
+def _scatter(reduction: str) -> Rule:
+    """Write among the elements in one row, behind which lies a place for what falls outside."""
+
+    def rule(graph: Graph, equation: Any, x: Any, places: Any, updates: Any) -> str:
+        numbers, mode = equation.params["dimension_numbers"], Mode.from_any(equation.params["mode"])
+        shape, _, changed = (var.aval.shape for var in equation.invars)
+        dtype = equation.invars[0].aval.dtype
+        if dtype == np.bool_ and reduction != "none":
+            raise ModelError(f"export to ONNX: {equation.primitive.name} of booleans has no translation")
+        window, batch = list(numbers.update_window_dims), []
+        batch = [i for i in range(len(changed)) if i not in window]
+        batched = dict(zip(numbers.operand_batching_dims, numbers.scatter_indices_batching_dims, strict=True))
+        kept = [i for i in range(len(shape)) if i not in numbers.inserted_window_dims and i not in batched]
+        mapped = numbers.scatter_dims_to_operand_dims
+        coordinates = {
+            i: (
+                mapped.index(i) if i in mapped else None,
+                batch[batched[i]] if i in batched else None,
+                changed[window[kept.index(i)]] if i in kept else 1,
+                window[kept.index(i)] if i in kept else None,
+            )
+            for i in range(len(shape))
+        }
+        linear, inside = _linear(graph, places, shape, coordinates, batch, len(changed))
+        size = int(np.prod(shape, dtype=object))
+        if inside is not None and mode == Mode.FILL_OR_DROP:
+            linear = graph.where(_at(graph, inside, batch, len(changed)), linear, graph.scalar(size))
+        flat = graph.op("Concat", graph.reshape(x, [size]), np.zeros(1, dtype), axis=0)
+        line = [int(np.prod(changed, dtype=object))]
+        linear = graph.reshape(graph.expand(linear, changed), line)
+        updates = graph.reshape(updates, line)
+        found = graph.op("ScatterElements", flat, linear, updates, axis=0, reduction=reduction)
+        return graph.reshape(graph.slice(found, 0, 0, -1), shape)
+
+    return rule
+
+
+def _dynamic_slice(graph: Graph, equation: Any, x: Any, *starts: Any) -> str:
+    shape, sizes = equation.invars[0].aval.shape, equation.params["slice_sizes"]
+    for axis, (start, width) in enumerate(zip(starts, sizes, strict=True)):
+        if width < shape[axis]:
+            first, _ = _bounds(graph, graph.cast(start, np.int64), shape[axis], width)
+            x = graph.op("Gather", x, graph.op("Add", first, np.arange(width)), axis=axis)
+    return graph.op("Identity", x)
+
+
+def _dynamic_update(graph: Graph, equation: Any, x: Any, update: Any, *starts: Any) -> str:
+    shape, sizes = (var.aval.shape for var in equation.invars[:2])
+    mask: Any = None
+    for axis, (start, width) in enumerate(zip(starts, sizes, strict=True)):
+        if width == shape[axis]:
+            continue
+        first, _ = _bounds(graph, graph.cast(start, np.int64), shape[axis], width)
+        place = graph.op("Sub", graph.iota(shape[axis]), first)
+        kept, inside = _bounds(graph, place, width, 1)
+        update = graph.op("Gather", update, kept, axis=axis)
+        mask = _both(graph, mask, _at(graph, inside, [axis], len(shape)), "And")
+    return graph.op("Identity", update) if mask is None else graph.where(mask, update, x)
+
+
+RULES: dict[str, Rule] = {
+    "gather": _gather,
+    "scatter": _scatter("none"),
+    "scatter-add": _scatter("add"),
+    "scatter-mul": _scatter("mul"),
+    "scatter-max": _scatter("max"),
+    "scatter-min": _scatter("min"),
+    "dynamic_slice": _dynamic_slice,
+    "dynamic_update_slice": _dynamic_update,
+}
