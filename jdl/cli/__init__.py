@@ -52,7 +52,8 @@ defaults.""",
   jdl serve model                           http://127.0.0.1:8000 shows what it takes; needs jdl[serve]
   jdl serve model --port 9000""",
     "export": """
-  jdl export model                          one StableHLO file: needs JAX, not jdl""",
+  jdl export model                          one StableHLO file: needs JAX, not jdl
+  jdl export model --out model.onnx         one file for ONNX Runtime; writing it needs jdl[onnx]""",
 }
 
 

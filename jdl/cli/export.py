@@ -6,7 +6,12 @@ from jdl import io
 
 
 def run(options: argparse.Namespace) -> None:
-    """Write the artefact, and what its columns and classes are called beside it."""
+    """Write the artefact: ONNX where its name ends so, else StableHLO, its columns and classes beside it."""
     out = options.out or options.model / "model.stablehlo"
-    io.export(io.load(options.model), out)
-    print(f"written to {out}, its columns and classes to {out}.json")
+    model = io.load(options.model)
+    if out.suffix.lower() == ".onnx":
+        io.export_onnx(model, out)
+        print(f"written to {out}; its columns and classes are in its metadata")
+    else:
+        io.export(model, out)
+        print(f"written to {out}, its columns and classes to {out}.json")

@@ -2,8 +2,9 @@
 
 from jdl.io.errors import ModelError
 from jdl.io.export import as_bytes, export
+from jdl.io.export_onnx import export_onnx
 from jdl.io.load import load
 from jdl.io.model import Model
 from jdl.io.save import save
 
-__all__ = ["Model", "ModelError", "as_bytes", "export", "load", "save"]
+__all__ = ["Model", "ModelError", "as_bytes", "export", "export_onnx", "load", "save"]

@@ -48,7 +48,8 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     >>> called({"x": np.zeros(3, np.float32)})["probability"].shape
     (3, 2)
     """
-    _check(model)
+    check(model)
+    _check_levels(model)
     (rows,) = jax_export.symbolic_shape("n")
     numbers = {n.name: jax.ShapeDtypeStruct((rows,), jnp.float32) for n in model.schema.numbers}
     texts = {c.name: jax.ShapeDtypeStruct((rows, BYTES), jnp.uint8) for c in model.schema.categories}
@@ -56,7 +57,7 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     content = jax_export.export(call, platforms=tuple(platforms))(numbers | texts).serialize()
     file = Path(path)
     disk.put(file, bytes(content))
-    disk.put(file.with_name(file.name + ".json"), _description(model))
+    disk.put(file.with_name(file.name + ".json"), description(model))
 
 
 def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
@@ -69,18 +70,24 @@ def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
     return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), BYTES)
 
 
-def _check(model: Model) -> None:
+def check(model: Model) -> None:
+    """Raise a ModelError where a column cannot be an input of numbers or of one text."""
     schema = model.schema
     for kind, columns in (("a date", schema.dates), ("a free text", schema.texts)):
         if columns:
-            raise ModelError(f"export: column {columns[0].name!r} is {kind}, which StableHLO has no type for")
+            raise ModelError(
+                f"export: column {columns[0].name!r} is {kind}, which an exported model cannot read"
+            )
     for number in schema.numbers:
         if number.offset or number.scale != 1:
             raise ModelError(
                 f"export: column {number.name!r} needs more digits than float32 has (its values lie about "
                 f"{number.offset:g}); take its offset away in the table and fit again"
             )
-    for category in schema.categories:
+
+
+def _check_levels(model: Model) -> None:
+    for category in model.schema.categories:
         for level in category.levels:
             if len(level.encode()) > BYTES:
                 raise ModelError(
@@ -90,12 +97,17 @@ def _check(model: Model) -> None:
 
 
 def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
-    schema = model.schema
     count = next(iter(columns.values())).shape[0]
+    return predicted(model, columns, _codes(model.schema.categories, columns, count))
+
+
+def predicted(model: Model, columns: Mapping[str, Any], codes: Any) -> dict[str, Any]:
+    """Predict raw columns of numbers, and categories ``(n, q)`` as the numbers of their levels."""
+    schema, count = model.schema, codes.shape[0]
     numbers = [columns[number.name] for number in schema.numbers]
     rows = {
         "numbers": jnp.stack(numbers, 1) if numbers else jnp.zeros((count, 0), jnp.float32),
-        "categories": _codes(schema.categories, columns, count),
+        "categories": codes,
         "dates": jnp.zeros((count, 0, 2), jnp.int32),
         "texts": jnp.zeros((count, 0, WORDS), jnp.int32),
     }
@@ -133,7 +145,8 @@ def _hashed(texts: Any, xp: Any) -> Any:
     return (texts.astype(xp.uint32)[..., None, :] * np.array(powers, np.uint32)).sum(-1, dtype=xp.uint32)
 
 
-def _description(model: Model) -> bytes:
+def description(model: Model) -> bytes:
+    """Name the columns, targets and classes of a model, as JSON."""
     schema = model.schema
     said = {
         "task": schema.task,

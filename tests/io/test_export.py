@@ -70,7 +70,7 @@ def test_numbers_come_in_their_own_units(frame, tmp_path: Path):
 
 def test_what_has_no_type_there_is_named(frame, tmp_path: Path):
     dated = frame.with_columns(day=pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 7, 18), eager=True)[:200])
-    with pytest.raises(io.ModelError, match="export: column 'day' is a date, which StableHLO"):
+    with pytest.raises(io.ModelError, match="export: column 'day' is a date, which an exported model"):
         io.export(fitted(dated, "y", "linear"), tmp_path / "m")
     long = frame.with_columns(town=pl.when(pl.col("town") == "Bath").then(pl.lit("B" * 70)).otherwise("town"))
     with pytest.raises(io.ModelError, match="has 70 bytes, needs at most 64"):

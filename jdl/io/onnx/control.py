@@ -14,6 +14,10 @@ def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[A
     given = equation.params
     body, consts, carried = given["jaxpr"], given["num_consts"], given["num_carry"]
     fixed, moving = inputs[:consts], inputs[consts:]
+    if len(moving) == carried:
+        return _repeated(
+            graph, given["length"], carried, moving, lambda now: write(graph, body, [*fixed, *now])
+        )
     names = [graph.fresh() for _ in moving]
     dtypes = [var.aval.dtype for var in equation.invars[consts:]]
     inner = graph.subgraph(names, dtypes, lambda: write(graph, body, [*fixed, *names]))
@@ -27,6 +31,18 @@ def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[A
         scan_input_directions=[backwards] * xs,
         **({"scan_output_directions": [backwards] * ys} if ys else {}),
     )
+
+
+def _repeated(
+    graph: Graph, length: int, carried: int, now: Sequence[Any], step: Callable[[Sequence[Any]], list[Any]]
+) -> Sequence[Any]:
+    """Write a loop over nothing as its steps, one behind the other: ONNX scans over at least one input."""
+    rows: list[list[Any]] = []
+    for _ in range(length):
+        found = step(now)
+        now = found[:carried]
+        rows.append([graph.op("Unsqueeze", value, np.array([0])) for value in found[carried:]])
+    return [*now, *(graph.op("Concat", *column, axis=0) for column in zip(*rows, strict=True))]
 
 
 def _while(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:

@@ -18,9 +18,9 @@ TOLERANCE = 1e-4
 def convert(function: Callable, *examples: Any) -> bytes:
     """Write a function of one example as an ONNX model of rows: each input and output has them in front.
 
-    ``examples`` are arrays, or anything with a shape and a dtype; the inputs are called ``input_0``, … and the
-    outputs ``output_0``, … in the order of the tree's leaves. What is written is run by ONNX Runtime on random
-    rows, and compared with JAX.
+    ``examples`` are arrays, or anything with a shape and a dtype; the inputs are called ``input_0``, … and
+    the outputs ``output_0``, … in the order of the tree's leaves. What is written is run by ONNX Runtime on
+    random rows, and compared with JAX.
 
     Raises:
         ModelError: a primitive that has no translation, or an error above 1e-4.

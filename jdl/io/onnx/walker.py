@@ -16,7 +16,7 @@ from jdl.io.onnx.products import RULES as PRODUCTS
 from jdl.io.onnx.reductions import RULES as REDUCTIONS
 from jdl.io.onnx.shapes import RULES as SHAPES
 
-RULES = {**ELEMENTWISE, **SHAPES, **REDUCTIONS, **PRODUCTS, **INDEXING}
+RULES: dict[str, Any] = {**ELEMENTWISE, **SHAPES, **REDUCTIONS, **PRODUCTS, **INDEXING}
 _INSIDE = {  # calls, by the parameter that holds what they call
     "jit": "jaxpr",
     "pjit": "jaxpr",
@@ -39,7 +39,11 @@ def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
     jaxpr, constants = (closed.jaxpr, closed.consts) if hasattr(closed, "consts") else (closed, ())
     known: dict[Any, Any] = dict(zip(jaxpr.constvars, constants, strict=True))
     known |= dict(zip(jaxpr.invars, inputs, strict=True))
-    read = lambda var: np.asarray(var.val, var.aval.dtype) if isinstance(var, core.Literal) else known[var]
+
+    def read(var: Any) -> Any:
+        literal: Any = var if isinstance(var, core.Literal) else None
+        return known[var] if literal is None else np.asarray(literal.val, literal.aval.dtype)
+
     for equation in jaxpr.eqns:
         outputs = _equation(graph, equation, [read(var) for var in equation.invars])
         known |= dict(zip(equation.outvars, outputs, strict=True))
