@@ -1,13 +1,14 @@
 """``jdl sweep``, and hyper-parameters from a file and from words, from end to end on a real table."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import polars as pl
 import pytest
 from sklearn.datasets import load_wine
 
-from jdl import io
+from jdl import cli, io
 from jdl.cli import main, settings
 from jdl.train import RecipeError
 
@@ -93,18 +94,29 @@ def test_a_file_of_the_defaults_is_read_back(capsys: pytest.CaptureFixture[str])
             "odd.toml: 'colour' is unknown; needs target, model, task, seed or a table",
         ),
         (["--config", "kind.toml"], "kind.toml: seed: found 'x'"),
+        (["--config", "minus.toml"], "minus.toml: seed: found -1"),
+        (["--config", "latin.toml"], "latin.toml: is no TOML"),
+        (["learning_rate=none"], "'learning_rate': found 'none', needs a number"),
+        (["learning_rate=nan"], "'learning_rate': found 'nan', needs a number"),
     ],
 )
 def test_bad_settings_are_named(capsys: pytest.CaptureFixture[str], words: list[str], message: str) -> None:
     Path("bad.toml").write_text("= 3")
     Path("odd.toml").write_text("colour = 3")
     Path("kind.toml").write_text("seed = 'x'")
+    Path("minus.toml").write_text("seed = -1")
+    Path("latin.toml").write_bytes("model = 'é'".encode("latin-1"))
     assert message in refused(capsys, "fit", "wine.csv", "--target", "kind", "--model", "mlp", *words)
 
 
 def test_bad_ranges_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("sweep", "wine.csv", "--target", "kind", *QUICK)
     assert "needs uniform(low, high)" in refused(capsys, *given, "penalty=uniform(2, 1)")
+    assert "needs integer(low, high) or choice" in refused(capsys, *given, "epochs=uniform(1, 3)")
+    assert "needs uniform(low, high), log_uniform" in refused(capsys, *given, "penalty=integer(1, 3)")
+    with pytest.raises(SystemExit):
+        main([*given, "--folds", "1"])
+    assert "needs a whole number of at least 2" in capsys.readouterr().err
     fixed = ("learning_rate=0.1", "weight_decay=0.0")
     assert "all are fixed" in refused(capsys, *given, *fixed)
     assert "target: found none" in refused(capsys, "sweep", "wine.csv")
@@ -123,6 +135,18 @@ def test_bad_ranges_are_named(capsys: pytest.CaptureFixture[str]) -> None:
 def test_words_are_read_as_the_defaults_type(text: str, default: object, expected: object) -> None:
     found = settings.typed("name", text, default)
     assert found == expected and type(found) is type(expected)
+
+
+def test_a_word_that_is_a_value_or_a_file_is_no_setting() -> None:
+    Path("year=2024").mkdir()
+    parted = ["fit", "year=2024", "--target", "a=b", "--json", "epochs=3", "--out", "run=1"]
+    rest, words = cli._parted(parted)
+    assert words == {"epochs": "3"} and rest == [word for word in parted if word != "epochs=3"]
+
+
+def test_any_name_survives_a_file() -> None:
+    name = 'a "quoted" \\ name\nof two lines\x7f'
+    assert tomllib.loads(settings.toml({"target": name}, {}))["target"] == name
 
 
 def test_a_list_is_tried_and_a_tuple_is_one_value() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 TABLES = "CSV, TSV, Parquet, Arrow or JSON lines; a folder or a pattern of such files"
 CODES = "Exit codes: 0 done, 2 bad input (said in one line), 130 interrupted."
+FLAGS = ("--json", "--show-config", "--help")  # options without a value
 WORD = re.compile(r"([A-Za-z_][A-Za-z_0-9]*)=(.*)", re.DOTALL)
 
 EXAMPLES = {
@@ -184,7 +185,7 @@ def _of_training(command: argparse.ArgumentParser) -> None:
 
 def _of_sweep(command: argparse.ArgumentParser) -> None:
     command.add_argument("--configs", type=_positive, default=16, metavar="N", help="configurations (16)")
-    command.add_argument("--folds", type=_positive, default=5, metavar="N", help="of the training rows (5)")
+    command.add_argument("--folds", type=_several, default=5, metavar="N", help="of the training rows (5)")
     command.add_argument(
         "--seeds", type=_positive, default=1, metavar="N", help="runs of each on each fold (1)"
     )
@@ -201,9 +202,21 @@ def _of_sweep(command: argparse.ArgumentParser) -> None:
 
 
 def _parted(argv: Sequence[str]) -> tuple[list[str], dict[str, str]]:
-    """Part ``key=value`` words from the other arguments."""
-    found = [(word, WORD.fullmatch(word)) for word in argv]
-    return [word for word, match in found if not match], {match[1]: match[2] for _, match in found if match}
+    """Part ``key=value`` words from the other arguments: neither an option's value, nor a file that is there.
+
+    >>> _parted(["fit", "a.csv", "epochs=3", "--target", "y=z"])
+    (['fit', 'a.csv', '--target', 'y=z'], {'epochs': '3'})
+    """
+    rest: list[str] = []
+    words: dict[str, str] = {}
+    for word in argv:
+        match = WORD.fullmatch(word)
+        of_option = bool(rest) and rest[-1].startswith("--") and "=" not in rest[-1] and rest[-1] not in FLAGS
+        if match and not of_option and not Path(word).exists():
+            words[match[1]] = match[2]
+        else:
+            rest.append(word)
+    return rest, words
 
 
 def _natural(text: str) -> int:
@@ -221,6 +234,12 @@ def _positive(text: str) -> int:
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) >= 2**16:
         raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number from 0 to 65535")
+    return int(text)
+
+
+def _several(text: str) -> int:
+    if not text.isdecimal() or int(text) < 2:
+        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number of at least 2")
     return int(text)
 
 

@@ -1,6 +1,8 @@
 """Hyper-parameters and options from a file and from ``key=value`` words, checked against the recipe."""
 
 import argparse
+import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -11,12 +13,14 @@ from typing import Any
 from jdl.sweeps import choice, integer, log_uniform, uniform
 from jdl.train import RecipeError
 
-OPTIONS = {
-    "target": (str, list),
-    "model": str,
-    "task": str,
-    "seed": int,
-}  # that a file may hold beside [hyper]
+_is_text = lambda value: isinstance(value, str)
+_are_texts = lambda value: isinstance(value, list) and bool(value) and all(map(_is_text, value))
+OPTIONS: dict[str, Any] = {  # that a file may hold beside [hyper], and what each may be
+    "target": lambda value: _is_text(value) or _are_texts(value),
+    "model": _is_text,
+    "task": lambda value: value in ("classification", "regression"),
+    "seed": lambda value: type(value) is int and 0 <= value < 2**32,
+}
 _CALL = re.compile(r"\s*(uniform|log_uniform|integer|choice)\((.*)\)\s*", re.DOTALL)
 _TRUTH = {"true": True, "false": False}
 _RANGES: dict[str, Any] = {"uniform": uniform, "log_uniform": log_uniform, "integer": integer}
@@ -119,13 +123,12 @@ def toml(options: Mapping[str, Any], hyper: Mapping[str, Any]) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         found = tomllib.loads(path.read_text())
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # tomllib's own, or bytes that are no UTF-8
         raise RecipeError(f"{path}: is no TOML: {error}") from None
     for name, value in found.items():
         if name != "hyper" and name not in OPTIONS:
             raise RecipeError(f"{path}: {name!r} is unknown; needs {', '.join(OPTIONS)} or a table [hyper]")
-        kind: Any = dict if name == "hyper" else OPTIONS[name]
-        if not isinstance(value, kind):
+        if not (isinstance(value, dict) if name == "hyper" else OPTIONS[name](value)):
             raise RecipeError(f"{path}: {name}: found {value!r}, which it cannot be")
     return found
 
@@ -143,15 +146,24 @@ def _tried(name: str, value: Any, default: Any) -> Any:
     if kind == "choice":
         return choice(*(typed(name, part.strip(), default) for part in inside.split("|")))
     ends = [typed(name, part.strip(), default) for part in inside.split(",")]
-    if len(ends) != 2 or not ends[0] < ends[1]:
+    wanted = (int, type(None)) if kind == "integer" else (float,)
+    if isinstance(default, bool) or not isinstance(default, wanted):
+        raise RecipeError(f"hyper-parameter {name!r}: found {value!r}, needs {_range(default)}")
+    if len(ends) != 2 or None in ends or not ends[0] < ends[1]:
         raise RecipeError(f"hyper-parameter {name!r}: found {value!r}, needs {kind}(low, high)")
     return _RANGES[kind](*ends)
 
 
+def _range(default: Any) -> str:
+    if isinstance(default, float):
+        return "uniform(low, high), log_uniform(low, high) or choice(a | b)"
+    whole = default is None or (isinstance(default, int) and not isinstance(default, bool))
+    return "integer(low, high) or choice(a | b)" if whole else "choice(a | b)"
+
+
 def _read_as(value: Any, default: Any) -> Any:
-    none = value is None or (isinstance(value, str) and value.lower() == "none")
-    if none or default is None:
-        return None if none else int(value)
+    if default is None:
+        return None if value is None or str(value).lower() == "none" else int(value)
     if isinstance(default, bool):
         return _TRUTH[str(value).lower()]
     if isinstance(default, tuple):
@@ -159,7 +171,10 @@ def _read_as(value: Any, default: Any) -> Any:
         return tuple(_read_as(part, default[0]) for part in parts)
     if isinstance(value, bool) or (isinstance(default, int) and isinstance(value, float)):
         raise ValueError(value)
-    return type(default)(value)
+    found = type(default)(value)
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError(value)
+    return found
 
 
 def _kind(default: Any) -> str:
@@ -173,7 +188,7 @@ def _value(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")  # as JSON, and DEL
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_value, value))}]"
     return repr(value)
