@@ -212,7 +212,7 @@ def test_what_ends_a_run(
     assert refused(capsys, *command) == "jdl: No space left on device\n"
     raises(KeyboardInterrupt())
     assert main(command) == 130
-    assert capsys.readouterr().err == "jdl: interrupted; nothing was saved\n"
+    assert capsys.readouterr().err == "jdl: interrupted; no model was saved\n"
     raises(ZeroDivisionError("a defect"))
     with pytest.raises(ZeroDivisionError):
         main(command)

@@ -67,6 +67,25 @@ def test_the_best_configuration_becomes_the_model(capsys: pytest.CaptureFixture[
     assert "3 configurations on 2 folds, the best loss first" in text and "defaults" in text
 
 
+def test_halving_tells_its_rungs(capsys: pytest.CaptureFixture[str]) -> None:
+    given = (
+        "sweep",
+        "wine.csv",
+        "--target",
+        "kind",
+        *QUICK,
+        "--configs",
+        "9",
+        "epochs=9",
+        "--search",
+        "halving",
+    )
+    assert main([*given]) == 0
+    printed = capsys.readouterr()
+    assert "9 configurations after 1 epochs" in printed.err and "configurations after 9 epochs" in printed.err
+    assert len(json.loads(printed.out)["sweep"]["configurations"]) == 9
+
+
 def test_a_file_of_the_defaults_is_read_back(capsys: pytest.CaptureFixture[str]) -> None:
     shown = run(
         capsys, "fit", "wine.csv", "--target", "kind", "--model", "mlp", "--show-config", "widths=4,5"

@@ -40,10 +40,10 @@ and the file before the network's own defaults.""",
   jdl sweep train.csv --target price --search halving epochs=50
 
 All configurations are trained on all folds of the training rows in one go, the network's defaults among
-them. The best is then trained and scored on held-out rows as jdl fit does. key=value words fix a
-hyper-parameter or say what to try: uniform(low, high), log_uniform(low, high), integer(low, high),
-choice(a | b | …). Without a range, the learning rate, the dropout and the weight decay are tried around their
-defaults.""",
+them (but with --search optuna, which proposes its own). The best is then trained and scored on held-out rows
+as jdl fit does. key=value words fix a hyper-parameter or say what to try: uniform(low, high),
+log_uniform(low, high), integer(low, high), choice(a | b | …). Without a range, the learning rate, the dropout
+and the weight decay are tried around their defaults.""",
     "predict": """
   jdl predict model new.csv                 CSV to standard output
   jdl predict model new.parquet --out predictions.parquet""",
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         import_module(f"jdl.cli.{options.command}").run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        print("jdl: interrupted; nothing was saved", file=sys.stderr)
+        print("jdl: interrupted; no model was saved", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of a pipe, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -16,6 +16,7 @@ from jdl.cli.show import report, status
 from jdl.cli.study import Facts, Study, study
 from jdl.io.files import check_destination
 from jdl.sweeps import Runs
+from jdl.sweeps.halving import Rung
 from jdl.train import RecipeError
 
 STOP = 0.1  # of a fold's training rows, that choose the epoch
@@ -67,7 +68,7 @@ def _swept(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) ->
     )
     if options.search == "halving":
         with status("halving"):
-            return sweeps.halving(recipe, configs, key, data, **given), 0
+            return sweeps.halving(recipe, configs, key, data, report=_climbed, **given), 0
     with status("sweeping"):
         return jdl.sweep(recipe, configs, key, data, report=_told(), **given), 0
 
@@ -82,12 +83,17 @@ def around(hyper: Mapping[str, Any]) -> dict[str, str]:
     return found | ({"dropout": "uniform(0.0, 0.5)"} if "dropout" in hyper else {})
 
 
+def _climbed(rung: Rung) -> None:
+    count, best = len(rung.configs), rung.scores[0]
+    print(f"{count} configurations after {rung.epochs} epochs, the best at {best:.4f}", file=sys.stderr)
+
+
 def _told() -> Callable[[int, int], None]:
-    """Tell a terminal's standard error how far it is, every tenth of the way."""
+    """Tell standard error how far it is: at most a line a tenth of the way, which a log can keep."""
     began, said = time.perf_counter(), [0]
 
     def tell(trained: int, members: int) -> None:
-        if sys.stderr.isatty() and trained * 10 // members > said[0]:
+        if trained * 10 // members > said[0]:
             said[0] = trained * 10 // members
             left = (time.perf_counter() - began) * (members - trained) / trained
             print(f"{trained} of {members} trained, {left:.0f} s left", file=sys.stderr)
