@@ -105,7 +105,6 @@ def test_a_folder_that_is_not_a_model_is_not_replaced(capsys: pytest.CaptureFixt
     "arguments",
     [
         [],
-        ["fit", "table.csv"],
         ["fit", "table.csv", "--target", "y", "--epochs", "0"],
         ["fit", "table.csv", "--target", "y", "--seed", "-1"],
         ["fit", "table.csv", "--target", "y", "--task", "clustering"],
