@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jdl.io.errors import ModelError
 from jdl.io.onnx.graph import Graph
 
 Write = Callable[[Graph, Any, Sequence[Any]], list[Any]]
@@ -12,6 +13,10 @@ Write = Callable[[Graph, Any, Sequence[Any]], list[Any]]
 
 def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:
     given = equation.params
+    if "num_consts" not in given:
+        raise ModelError(
+            "export to ONNX: this version of JAX writes loops in a way that is not read; use jax<0.12"
+        )
     body, consts, carried = given["jaxpr"], given["num_consts"], given["num_carry"]
     fixed, moving = inputs[:consts], inputs[consts:]
     if len(moving) == carried:
