@@ -9,8 +9,8 @@ from typing import Any
 os.environ["JDL_CPU_DEVICES"] = "4"
 
 # Tests compile thousands of tiny programs and run each once: code that is quick to make takes half the time.
-# Examples compile as users do, so do tests that compare programs bit for bit (``optimised``, tests/quick.py)
-# and the core with the newest JAX (by this variable, in `.ci/run`), whose XLA may not know these flags.
+# Examples compile as users do, so do tests that compare programs bit for bit (``optimised``, tests/quick.py).
+# The newest JAX's XLA may not know these flags.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")
 QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 if version("jaxlib").startswith("0.10."):

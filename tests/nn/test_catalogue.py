@@ -19,6 +19,11 @@ from jdl.nn.trees import nest
 from tests.nn.catalogue import CATALOGUE, ELSEWHERE
 from tests.nn.measured import STEP, floats_to, loss, measure
 
+# Those that take the most to compile: most are made of others, which have tests of their own.
+SLOW = {"attention", "bidirectional", "bottleneck_block", "convnext_block", "decoder_block", "encoder_block"}
+SLOW |= {"encoder_decoder_block", "graph_attention", "graph_conv", "gru", "inverted_residual", "lstm"}
+SLOW |= {"linear_recurrence", "mixture_of_experts", "parallel", "periodic", "resnet_block", "rnn"}
+
 NAMES = {**vars(jnp), **vars(nn.init), **vars(nn)}
 
 
@@ -155,7 +160,13 @@ CHECKS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CATALOGUE, ids=lambda case: case.constructor)
+def marked(case):
+    return pytest.param(
+        case, id=case.constructor, marks=[pytest.mark.slow] if case.constructor in SLOW else []
+    )
+
+
+@pytest.mark.parametrize("case", map(marked, CATALOGUE))
 def test_layer(case, subtests):
     with warnings.catch_warnings(), jax.debug_key_reuse(True):
         warnings.simplefilter("error")

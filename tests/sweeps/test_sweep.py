@@ -57,6 +57,7 @@ def test_a_member_is_fit_of_its_rows(runs):
     assert_allclose(found.scores["accuracy"], accuracy, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_one_at_a_time_no_bit_depends_on_what_else_is_trained(runs):
     numbers = [9, 2, 7]  # in another order, another number, on one device
     with optimised():

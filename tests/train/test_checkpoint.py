@@ -424,6 +424,7 @@ with checkpoint.writer(folder) as write:
 """
 
 
+@pytest.mark.slow
 def test_killed_at_any_time(tmp_path):
     folder, chance = tmp_path / "run", random.Random(0)
     like = {"w": jax.ShapeDtypeStruct((50, 50), jnp.int32), "n": 0}

@@ -33,7 +33,7 @@ def threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("jdl-")]
 
 
-@pytest.mark.parametrize(("rows", "weighted"), [(50, True), (48, False)])
+@pytest.mark.parametrize(("rows", "weighted"), [(50, True), pytest.param(48, False, marks=pytest.mark.slow)])
 def test_the_run_of_fit_bit_for_bit(rows, weighted):
     """Padded and weighted, or neither: with batch statistics, dropout, class weights and an average."""
     data, valid = table(rows), table(23, seed=1)

@@ -30,6 +30,7 @@ def carry(recipe, folder, data, validated=False, step=None):
     return checkpoint.restore(Path(folder) / "checkpoints", like, step)
 
 
+@pytest.mark.slow
 def test_from_every_checkpoint_of_every_epoch(tmp_path):
     """Also in the middle of an epoch, where the metrics so far must be taken up as well."""
     data, valid = table(50), table(20, seed=1)

@@ -15,8 +15,9 @@ from tests.outside.torch_modules.not_applicable import NOT_COMPARED
 from tests.outside.torch_modules.outcome_oracle import TWINS, outcome
 
 RECORDED = json.loads((Path(__file__).parent / "counts.json").read_text())
-SLOW = {"nn.CTCLoss", "nn.CrossEntropyLoss", "nn.GRU", "nn.LSTM", "nn.LinearCrossEntropyLoss", "nn.RNN"}
-SLOW |= {"nn.Transformer", "nn.TransformerDecoderLayer", "nn.TransformerEncoder"}
+SLOW = {"nn.CTCLoss", "nn.CrossEntropyLoss", "nn.GRU", "nn.LSTM", "nn.LinearCrossEntropyLoss"}
+SLOW |= {"nn.MultiheadAttention", "nn.NLLLoss", "nn.RNN", "nn.Transformer", "nn.TransformerDecoderLayer"}
+SLOW |= {"nn.TransformerEncoder", "nn.TransformerEncoderLayer"}
 
 
 @pytest.mark.parametrize(
