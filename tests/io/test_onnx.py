@@ -9,11 +9,13 @@ import numpy as np
 import onnxruntime
 import polars as pl
 import pytest
+import scipy.special
 
 from jdl import nn
 from jdl.data import infer_schema
 from jdl.io import Model, ModelError, export_onnx, load, save
 from jdl.io.onnx import convert, walker
+from jdl.io.onnx.ndtri import ndtri
 from jdl.io.onnx.products import RULES
 
 HALF = np.float32(0.5)
@@ -62,6 +64,13 @@ def test_layers(name: str) -> None:
     params, state = net.init(jax.random.key(0), x[0])
     forward = lambda row: net.apply(params, state, row)[0]
     checked(convert(forward, x[0]), jax.jit(jax.vmap(forward))(x), x)
+
+
+def test_normal_quantiles_by_arithmetic_equal_scipys() -> None:
+    share = np.r_[np.linspace(-0.1, 1.1, 10_001), 10.0 ** -np.arange(1, 37), 1 - 2.0 ** -np.arange(1, 25)]
+    share = share.astype(np.float32)
+    expected = scipy.special.ndtri(share.astype(float))
+    np.testing.assert_allclose(ndtri(jnp.asarray(share)), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_what_has_no_translation_is_named() -> None:

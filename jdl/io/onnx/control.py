@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from jdl.io.errors import ModelError
 from jdl.io.onnx.graph import Graph
 
 Write = Callable[[Graph, Any, Sequence[Any]], list[Any]]
@@ -13,11 +12,7 @@ Write = Callable[[Graph, Any, Sequence[Any]], list[Any]]
 
 def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:
     given = equation.params
-    if "num_consts" not in given:
-        raise ModelError(
-            "export to ONNX: this version of JAX writes loops in a way that is not read; use jax<0.12"
-        )
-    body, consts, carried = given["jaxpr"], given["num_consts"], given["num_carry"]
+    body, (consts, carried) = given["jaxpr"], _constants_and_carried(given)
     fixed, moving = inputs[:consts], inputs[consts:]
     if len(moving) == carried:
         return _repeated(
@@ -36,6 +31,13 @@ def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[A
         scan_input_directions=[backwards] * xs,
         **({"scan_output_directions": [backwards] * ys} if ys else {}),
     )
+
+
+def _constants_and_carried(given: dict[str, Any]) -> tuple[int, int]:
+    if "num_consts" in given:
+        return given["num_consts"], given["num_carry"]
+    consts, carried, _ = given["ft_in"].unpack()  # from jax 0.12 on
+    return len(consts), len(carried)
 
 
 def _repeated(

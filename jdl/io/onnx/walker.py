@@ -12,6 +12,7 @@ from jdl.io.onnx import control
 from jdl.io.onnx.elementwise import RULES as ELEMENTWISE
 from jdl.io.onnx.graph import Graph, dynamic
 from jdl.io.onnx.indexing import RULES as INDEXING
+from jdl.io.onnx.ndtri import ndtri
 from jdl.io.onnx.products import RULES as PRODUCTS
 from jdl.io.onnx.reductions import RULES as REDUCTIONS
 from jdl.io.onnx.shapes import RULES as SHAPES
@@ -28,6 +29,9 @@ _INSIDE = {  # calls, by the parameter that holds what they call
     "remat2": "jaxpr",
     "checkpoint": "jaxpr",
 }
+
+
+_PORTABLE = {"_ndtri": ndtri}  # in place of those that take numbers' bits apart, by the name they are called
 
 
 def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -52,6 +56,9 @@ def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
 
 def _equation(graph: Graph, equation: Any, inputs: list[Any]) -> Sequence[Any]:
     name, given = equation.primitive.name, equation.params
+    if name == "custom_jvp_call" and (portable := _PORTABLE.get(_called(given["call_jaxpr"]))):
+        kinds = [jax.ShapeDtypeStruct(var.aval.shape, var.aval.dtype) for var in equation.invars]
+        return write(graph, jax.make_jaxpr(portable)(*kinds), inputs)
     if name in _INSIDE and _INSIDE[name] in given:
         return write(graph, given[_INSIDE[name]], inputs)
     if not any(isinstance(value, str) for value in inputs) and not any(
@@ -68,6 +75,10 @@ def _equation(graph: Graph, equation: Any, inputs: list[Any]) -> Sequence[Any]:
             raise ModelError(f"export to ONNX: {name!r} of {var.aval.dtype}: ONNX has no complex numbers")
     found = RULES[name](graph, equation, *inputs)
     return [found] if isinstance(found, str) else found
+
+
+def _called(closed: Any) -> str:
+    return getattr(closed, "jaxpr", closed).debug_info.func_name
 
 
 def _folded(equation: Any, inputs: list[Any]) -> Sequence[Any]:
