@@ -20,11 +20,12 @@ def test_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert facts["data"]["rows"] == {"train": 1500, "test": 400, "unlabelled": 0}
     assert facts["training"]["rows"] == {"train": 1350, "valid": 150}
     scores = facts["scores"]["of"]
-    assert list(scores) == ["jdl", "logistic", "majority"]
+    assert list(scores) == ["jdl", "trees", "logistic", "majority"]
     assert list(scores["jdl"]) == ["accuracy", "precision", "recall", "f1", "auc", "log_loss"]
     share = (test["income"][:400] == "<=50K").mean()
     assert scores["majority"]["accuracy"] == pytest.approx(share)
     assert scores["majority"]["auc"] == pytest.approx(0.5) and scores["logistic"]["auc"] > 0.85
+    assert scores["trees"]["auc"] > 0.85
     assert scores["jdl"]["accuracy"] > scores["majority"]["accuracy"] and scores["jdl"]["auc"] > 0.85
     model = jdl.io.load("adult-model")
     assert model.metrics == scores["jdl"] and len(model.history) == 3

@@ -86,7 +86,10 @@ def test_diabetes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["data"]["rows"] == {"train": 354, "test": 88, "unlabelled": 0}
     assert facts["training"]["compile_seconds"] > 0 and facts["training"]["rows_per_second"] > 0
     scores = facts["scores"]["of"]
-    assert list(scores) == ["jdl", "ridge", "mean"] and scores["jdl"]["r2"] > 0.25 > scores["mean"]["r2"]
+    assert (
+        list(scores) == ["jdl", "trees", "ridge", "mean"]
+        and scores["jdl"]["r2"] > 0.25 > scores["mean"]["r2"]
+    )
     frame[:9].write_csv(tmp_path / "few.csv")
     run(capsys, "predict", out, tmp_path / "few.csv", "--out", tmp_path / "few.parquet")
     few = pl.read_parquet(tmp_path / "few.parquet")

@@ -15,6 +15,7 @@ COLUMNS = 24  # shown of a wide table
 
 NAMES = {
     "jdl": "jdl",
+    "trees": "boosted-tree model",
     "logistic": "logistic regression",
     "majority": "majority class",
     "ridge": "ridge regression",

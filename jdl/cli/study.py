@@ -60,12 +60,12 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
     yield "training", facts
 
     with status("scoring the test rows"):
-        found, simpler = _scores(job, model, data)
+        found, others = _scores(job, model, data)
     yield "scores", found
 
     with status("writing the report"):
         model = replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target))
-        page = report(model, job.test, simpler, job.title, job.command)
+        page = report(model, job.test, others, job.title, job.command)
     save(model, job.out, page)
     seconds = time.perf_counter() - began
     yield "saved", {"folder": str(job.out), "seconds": round(seconds, 2)}
@@ -115,6 +115,7 @@ def _scores(job: Study, model: Model, data: Facts) -> tuple[Facts, Facts]:
     constant, simple = ("mean", "ridge") if schema.task == "regression" else ("majority", "logistic")
     contenders = {
         "jdl": outputs,
+        "trees": scores.trees(schema, data["x"], data["y"], rows),
         simple: scores.linear(schema, data["x"], data["y"], rows),
         constant: scores.without_model(schema, data["y"], len(target)),
     }
@@ -124,7 +125,7 @@ def _scores(job: Study, model: Model, data: Facts) -> tuple[Facts, Facts]:
         "of": {name: scores.score(schema, found, target) for name, found in contenders.items()},
         "predict_seconds": round(seconds, 2),
     }
-    return facts, {NAMES[name]: contenders[name] for name in (simple, constant)}
+    return facts, {NAMES[name]: contenders[name] for name in ("trees", simple, constant)}
 
 
 def _data(job: Study, schema: Schema, target: NDArray) -> Facts:

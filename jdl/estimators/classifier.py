@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import ClassifierMixin
 
 from jdl.data import Schema
@@ -76,13 +76,16 @@ class Classifier(ClassifierMixin, Estimator):
         are, fits the preparation, and needs all ``classes`` unless its rows have them all.
 
         Raises:
-            ValueError: as ``fit``; a class that the first call did not have.
+            ValueError: as ``fit``; a class that the first call did not have, or other ``classes`` than then.
         """
         first = not getattr(self, "_online", None)
         frame, plain, y, weight = checked_rows(self, X, y, sample_weight, targets.labels, reset=first)
         if first:
             given = targets.classes_of(y) if classes is None else np.unique(classes)
             self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else _at_least_two(given)
+        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            found, known = np.unique(classes).tolist(), self.classes_.tolist()
+            raise ValueError(f"classes: found {found}, the first call had {known}; needs the same, or none")
         schema = self._begun(frame, plain, targets.class_targets(self.classes_, y))
         return self._one_pass(self._rows(schema, frame, y, weight))
 
@@ -92,6 +95,11 @@ class Classifier(ClassifierMixin, Estimator):
         if self.schema_.task == "multilabel":
             return expit(outputs.astype(np.float64))
         return softmax(outputs.astype(np.float64), axis=1)
+
+    def predict_log_proba(self, X: Any) -> Any:
+        """Give the logarithm of ``predict_proba``, exact where a probability is too small for a number."""
+        outputs = self._outputs(X).astype(np.float64)
+        return log_expit(outputs) if self.schema_.task == "multilabel" else log_softmax(outputs, axis=1)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Give log-odds: of the second of two classes ``(n,)`` or of labels ``(n, k)``; else logits."""

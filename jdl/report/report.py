@@ -23,7 +23,7 @@ def report(
     """Give one page of HTML about a model and how good it is on labelled rows it was not trained on.
 
     What the columns are and how their values lie; learning curves; scores with intervals, beside those of
-    simpler models; confusion, ROC, precision and recall, calibration, or errors of numbers; what the model
+    other models; confusion, ROC, precision and recall, calibration, or errors of numbers; what the model
     goes by; where it is weak; how it was made. The page needs no network, and the same model and rows give
     the same bytes.
 
@@ -31,7 +31,7 @@ def report(
         model: what is judged.
         table: whatever ``data.read_table`` reads; rows without a target are left out, and only the first
             100,000 others are looked at.
-        others: outputs of simpler models of the same rows, by name, as ``Model.predict_rows`` gives them.
+        others: outputs of other models of the same rows, by name, as ``Model.predict_rows`` gives them.
         title: what the page is about.
         command: what was typed, to be shown.
 

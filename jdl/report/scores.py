@@ -1,4 +1,4 @@
-"""How good predictions are, and what simpler models reach on the same rows."""
+"""How good predictions are, and what other models reach on the same rows."""
 
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from jdl.data import Schema
 Scores = dict[str, float]
 Rows = dict[str, NDArray]
 
-MOST = 100_000  # training rows of the simple model
+MOST = 100_000  # training rows of the other models
 
 
 def score(schema: Schema, outputs: NDArray, target: NDArray) -> Scores:
@@ -86,27 +86,70 @@ def linear(schema: Schema, train: Rows, target: NDArray, rows: Rows) -> NDArray:
     """Predict by scikit-learn's logistic or ridge regression, on rows prepared as networks have them."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    some = np.random.default_rng(0).permutation(len(target))[:MOST]
-    inputs, others = _inputs(schema, {name: values[some] for name, values in train.items()}, rows)
+    some = _some(target, MOST)
+    inputs, others = (
+        _matrix(schema, each) for each in _prepared(features.table(schema), _at(train, some), rows)
+    )
+    return _outputs(schema, Ridge(), LogisticRegression(max_iter=1000), inputs, target[some], others)
+
+
+def trees(schema: Schema, train: Rows, target: NDArray, rows: Rows) -> NDArray:
+    """Predict by scikit-learn's boosted trees, to which a missing number is one, and a level no number."""
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    classes = len(schema.classes) if schema.task == "classification" else 1
+    some = _some(target, MOST // max(1, classes // 8))  # a tree a class
+    prepare = features.table(schema, numbers=features.standard())
+    inputs, others = (_dense(each) for each in _prepared(prepare, _at(train, some), rows))
+    sizes = np.array(features.cardinalities(schema), int)
+    levels = np.arange(inputs.shape[1]) >= inputs.shape[1] - len(sizes)
+    levels[inputs.shape[1] - len(sizes) :] = sizes <= 255  # more it does not take: those are in order
+    options: dict[str, Any] = {"categorical_features": levels, "random_state": 0}
+    regressor = HistGradientBoostingRegressor(**options)
+    classifier = HistGradientBoostingClassifier(**options)
+    return _outputs(schema, regressor, classifier, inputs, target[some], others)
+
+
+def _some(target: NDArray, most: int) -> NDArray:
+    return np.random.default_rng(0).permutation(len(target))[:most]
+
+
+def _at(rows: Rows, index: NDArray) -> Rows:
+    return {name: values[index] for name, values in rows.items()}
+
+
+def _outputs(
+    schema: Schema, regressor: Any, classifier: Any, inputs: Any, target: NDArray, others: Any
+) -> NDArray:
+    """Fit a model for each target, and predict other rows as ``Model.predict_rows`` does."""
+    from sklearn.base import clone
+
+    columns = target.reshape(len(target), -1).T
     if schema.task == "regression":
-        return Ridge().fit(inputs, target[some]).predict(others)
+        numbers = [clone(regressor).fit(inputs, column).predict(others) for column in columns]
+        return np.stack(numbers, 1).reshape(-1, *target.shape[1:])
     found = []
-    for column in target[some].reshape(len(some), -1).T:
-        fitted = LogisticRegression(max_iter=1000).fit(inputs, column)
+    for column in columns:
+        fitted = clone(classifier).fit(inputs, column)
         found.append(np.zeros((others.shape[0], len(schema.classes))))
         found[-1][:, fitted.classes_] = fitted.predict_proba(others)
     return found[0] if schema.task == "classification" else np.stack([one[:, 1] for one in found], 1)
 
 
-def _inputs(schema: Schema, train: Rows, rows: Rows) -> tuple[Any, Any]:
-    """Lay prepared numbers, what is used as it is, and one-hot levels out as sparse matrices."""
-    prepare = features.table(schema)
+def _prepared(prepare: features.Prepare, train: Rows, rows: Rows) -> tuple[Rows, Rows]:
     stats = jax.jit(prepare.fit)(jax.random.key(0), train, None, None)
     apply = jax.jit(jax.vmap(prepare.apply, in_axes=(None, 0)))
-    return tuple(_matrix(schema, jax.device_get(apply(stats, part))) for part in (train, rows))
+    return jax.device_get(apply(stats, train)), jax.device_get(apply(stats, rows))
+
+
+def _dense(prepared: Rows) -> NDArray[np.float32]:
+    return np.concatenate(
+        [prepared["numbers"], prepared["flat"], prepared["categories"]], 1, dtype=np.float32
+    )
 
 
 def _matrix(schema: Schema, prepared: Rows) -> Any:
+    """Lay prepared numbers, what is used as it is, and one-hot levels out as a sparse matrix."""
     from scipy import sparse
 
     codes, sizes = prepared["categories"], np.array(features.cardinalities(schema), int)

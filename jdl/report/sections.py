@@ -28,7 +28,7 @@ class Judged(NamedTuple):
     rows: dict[str, NDArray]
     target: NDArray
     outputs: NDArray
-    others: Mapping[str, NDArray]  # outputs of simpler models
+    others: Mapping[str, NDArray]  # outputs of other models
 
     @property
     def schema(self) -> Schema:
@@ -41,7 +41,7 @@ def verdict(judged: Judged) -> str:
     schema, target = judged.schema, judged.target
     own = judge.losses(schema, judged.outputs, target)
     if not judged.others:
-        return "Nothing simpler was trained on the same rows, so whether a network is worth it is not known."
+        return "Nothing else was trained on the same rows, so whether a network is worth it is not known."
     each = {name: judge.losses(schema, found, target) for name, found in judged.others.items()}
     name = min(each, key=lambda other: each[other].mean())
     gap = judge.difference(each[name], own)
@@ -53,12 +53,12 @@ def verdict(judged: Judged) -> str:
         return f"Deep learning is not worth it here: the {name} has a {what} {share:.0f} % lower. Take that."
     return (
         f"Deep learning is not clearly better here: its {what} and that of the {name} do not differ by more "
-        "than chance on these rows. The simpler one is easier to explain."
+        "than chance on these rows. Take what is easier to explain."
     )
 
 
 def scores(judged: Judged) -> str:
-    """Give every score of the network with its interval, and those of the simpler models."""
+    """Give every score of the network with its interval, and those of the other models."""
     own = judge.intervals(judged.schema, judged.outputs, judged.target)
     rows = [["jdl", *(f"{one.value:.4f} ({one.low:.4f}–{one.high:.4f})" for one in own.values())]]
     for name, outputs in judged.others.items():

@@ -208,3 +208,16 @@ def test_padding_is_of_no_weight():
     data = padded({"a": np.arange(5)}, np.arange(5), np.full(5, 2.0))
     assert data["weight"].sum() == 10 and len(data["y"]) == bucket(5)
     assert jax.tree.all(jax.tree.map(lambda leaf: len(leaf) == bucket(5), data))
+
+
+def test_logarithms_of_probabilities_are_exact_where_they_are_small(iris, classifier):
+    x = iris[0] * 100  # so far out that a probability is 0
+    found, shares = classifier.predict_log_proba(x), classifier.predict_proba(x)
+    np.testing.assert_allclose(np.exp(found), shares, atol=1e-12)
+    assert np.isfinite(found).all()
+
+
+def test_other_classes_than_those_of_the_first_call_are_refused(iris):
+    model = jdl.Classifier("linear").partial_fit(*iris, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match=r"classes: found \[0, 1, 3\], the first call had \[0, 1, 2\]"):
+        model.partial_fit(*iris, classes=[0, 1, 3])

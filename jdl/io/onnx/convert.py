@@ -29,7 +29,8 @@ def convert(function: Callable, *examples: Any) -> bytes:
     >>> len(convert(jnp.tanh, np.zeros(3, np.float32))) > 50
     True
     """
-    specs = [jax.ShapeDtypeStruct(np.shape(each), each.dtype) for each in examples]
+    dtype = jax.dtypes.canonicalize_dtype  # JAX takes numbers of 64 bits as those of 32
+    specs = [jax.ShapeDtypeStruct(np.shape(each), dtype(each.dtype)) for each in examples]
     inputs = {f"input_{i}": spec for i, spec in enumerate(specs)}
 
     def named(columns: Mapping[str, Any]) -> dict[str, Any]:

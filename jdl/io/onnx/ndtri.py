@@ -1,7 +1,5 @@
 """The quantiles of the normal distribution by arithmetic alone, which every runtime has."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 
@@ -45,5 +43,11 @@ def ndtri(p: jax.Array) -> jax.Array:
 
 
 def _ratio(of: tuple[tuple[float, ...], tuple[float, ...]], x: jax.Array) -> jax.Array:
-    over, under = (functools.reduce(lambda sum, each: sum * x + each, powers) for powers in of)
-    return over / under
+    return _polynomial(of[0], x) / _polynomial(of[1], x)
+
+
+def _polynomial(coefficients: tuple[float, ...], x: jax.Array) -> jax.Array:
+    total = jnp.zeros_like(x)
+    for each in coefficients:
+        total = total * x + each
+    return total

@@ -57,8 +57,8 @@ def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
 def _equation(graph: Graph, equation: Any, inputs: list[Any]) -> Sequence[Any]:
     name, given = equation.primitive.name, equation.params
     if name == "custom_jvp_call" and (portable := _PORTABLE.get(_called(given["call_jaxpr"]))):
-        kinds = [jax.ShapeDtypeStruct(var.aval.shape, var.aval.dtype) for var in equation.invars]
-        return write(graph, jax.make_jaxpr(portable)(*kinds), inputs)
+        specs = [jax.ShapeDtypeStruct(var.aval.shape, var.aval.dtype) for var in equation.invars]
+        return write(graph, jax.make_jaxpr(portable)(*specs), inputs)
     if name in _INSIDE and _INSIDE[name] in given:
         return write(graph, given[_INSIDE[name]], inputs)
     if not any(isinstance(value, str) for value in inputs) and not any(

@@ -1,0 +1,118 @@
+"""The model of Adult as one file, against the model itself on all official test rows.
+
+python benchmarks/export.py [--model DIR] [--turns 5] [--out FILE]
+
+The model is the demo's, trained for three epochs, or the one in DIR. It is exported to ONNX and to StableHLO;
+both files read the 16,281 raw rows, categories as texts (ONNX) or as bytes (StableHLO), and what they predict
+is compared with `predict_table`. Printed are the size of each file, the seconds to write it, the greatest
+difference of a probability, and the milliseconds to predict all rows, the median of `--turns` turns taken one
+after the other; for `predict_table` with the encoding of the table, which the files do themselves. Needs
+`pip install 'jdl[onnx]'`. The promise: no probability differs by more than 1e-5; without it the exit is 1.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jax
+import numpy as np
+import onnxruntime
+import polars as pl
+from measure import machine
+from serve_process import trained
+
+from jdl import datasets, io
+from jdl.io import Model
+
+PROMISE = 1e-5
+PACKAGES = ("jax", "jaxlib", "numpy", "onnx", "onnxruntime")
+
+
+def main() -> int:
+    """Export, compare, time, print and write; give the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", type=Path)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "export.json")
+    options = parser.parse_args()
+    rows = datasets.adult()[1].drop("income")
+    with TemporaryDirectory() as scratch:
+        folder = options.model or Path(scratch) / "adult"
+        if options.model is None:
+            trained(folder)
+        model = io.load(folder)
+        files = {"onnx": written(model, io.export_onnx, Path(scratch) / "model.onnx")}
+        files["stablehlo"] = written(model, io.export, Path(scratch) / "model.stablehlo")
+        calls = {"jdl": lambda: model.predict_table(rows).to_numpy()[:, 1:].astype(float)}
+        calls |= {"onnx": of_onnx(model, rows, files["onnx"]["path"])}
+        calls |= {"stablehlo": of_stablehlo(model, rows, files["stablehlo"]["path"])}
+        found = compared(calls, files, options.turns)
+    record = {"machine": machine(PACKAGES), "network": model.network, "rows": len(rows), "files": found}
+    options.out.write_text(json.dumps(record, indent=1) + "\n")
+    return 1 if any(each.get("worst", 0) > PROMISE for each in found.values()) else 0
+
+
+def written(model: Model, export: Callable[[Model, Path], None], path: Path) -> dict[str, Any]:
+    """Write a file; give its place, its size and the seconds it took."""
+    start = time.perf_counter()
+    export(model, path)
+    return {"path": path, "bytes": path.stat().st_size, "export_s": time.perf_counter() - start}
+
+
+def of_onnx(model: Model, rows: pl.DataFrame, path: Path) -> Callable[[], np.ndarray]:
+    """Give what ONNX Runtime predicts of raw columns."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    columns = numbers(model, rows)
+    columns |= {
+        part.name: np.array(rows[part.name].fill_null("").to_list(), object)
+        for part in model.schema.categories
+    }
+    return lambda: session.run(["probability"], columns)[0]
+
+
+def of_stablehlo(model: Model, rows: pl.DataFrame, path: Path) -> Callable[[], np.ndarray]:
+    """Give what JAX predicts of raw columns by the file alone."""
+    called = jax.jit(jax.export.deserialize(path.read_bytes()).call)
+    columns = numbers(model, rows)
+    columns |= {part.name: io.as_bytes(rows[part.name].to_list()) for part in model.schema.categories}
+    return lambda: np.asarray(called(columns)["probability"])
+
+
+def numbers(model: Model, rows: pl.DataFrame) -> dict[str, Any]:
+    """Give the columns of numbers."""
+    return {
+        part.name: rows[part.name].cast(pl.Float32).fill_null(np.nan).to_numpy()
+        for part in model.schema.numbers
+    }
+
+
+def compared(calls: dict[str, Callable], files: dict[str, dict], turns: int) -> dict[str, dict]:
+    """Compare the first results with jdl's, then time all in turns; print as it goes."""
+    expected = calls["jdl"]()
+    took: dict[str, list[float]] = {name: [] for name in calls}
+    worst = {name: float(np.abs(call() - expected).max()) for name, call in calls.items()}
+    for _ in range(turns):
+        for name, call in calls.items():
+            start = time.perf_counter()
+            call()
+            took[name].append(1e3 * (time.perf_counter() - start))
+    found: dict[str, dict] = {}
+    for name in calls:
+        found[name] = {"predict_ms": median(took[name])}
+        if name in files:
+            about = {key: value for key, value in files[name].items() if key != "path"}
+            found[name] |= about | {"worst": worst[name]}
+        print(name, {key: float(f"{value:.3g}") for key, value in found[name].items()}, flush=True)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
