@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 
@@ -25,6 +26,6 @@ def test_bash_takes_the_script(capsys):
 
 
 def test_without_shtab_it_is_said_what_to_install(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "shtab", None)
+    monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["completion", "bash"]) == 2
     assert "pip install 'jdl[completion]'" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """What the command line takes, and the help that teaches it."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,15 @@ def parser() -> argparse.ArgumentParser:
     schema.add_argument("--json", action="store_true", help="print it as JSON")
 
     for command in (demo, fit, sweep):
-        command.add_argument("--seed", type=_natural, metavar="N", help="of all random choices (0)")
+        command.add_argument(
+            "--seed", type=_whole(0, 0xFFFFFFFF), metavar="N", help="of all random choices (0)"
+        )
         command.add_argument(
             "--model",
             metavar="NAME",
             help="the network: realmlp, tabm, … ('?' names all; the best default)",
         )
-        command.add_argument("--epochs", type=_positive, metavar="N", help="passes over the training rows")
+        command.add_argument("--epochs", type=_whole(1), metavar="N", help="passes over the training rows")
         command.add_argument("--json", action="store_true", help="print one JSON object instead of text")
 
     report = _command(commands, "report", "judge a saved model on labelled rows, as a page of HTML")
@@ -108,7 +111,9 @@ def parser() -> argparse.ArgumentParser:
 
     serve = _command(commands, "serve", "answer requests for predictions over HTTP")
     serve.add_argument("model", type=Path, metavar="DIR", help="folder of the model")
-    serve.add_argument("--port", type=_port, default=8000, metavar="N", help="0 takes a free one (8000)")
+    serve.add_argument(
+        "--port", type=_whole(0, 65535), default=8000, metavar="N", help="0 takes a free one (8000)"
+    )
     serve.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="of this machine (127.0.0.1)")
 
     completion = _command(commands, "completion", "print what makes a shell complete jdl's commands")
@@ -152,10 +157,10 @@ def _of_training(command: argparse.ArgumentParser) -> None:
 
 
 def _of_sweep(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--configs", type=_positive, default=16, metavar="N", help="configurations (16)")
-    command.add_argument("--folds", type=_several, default=5, metavar="N", help="of the training rows (5)")
+    command.add_argument("--configs", type=_whole(1), default=16, metavar="N", help="configurations (16)")
+    command.add_argument("--folds", type=_whole(2), default=5, metavar="N", help="of the training rows (5)")
     command.add_argument(
-        "--seeds", type=_positive, default=1, metavar="N", help="runs of each on each fold (1)"
+        "--seeds", type=_whole(1), default=1, metavar="N", help="runs of each on each fold (1)"
     )
     command.add_argument(
         "--search",
@@ -163,31 +168,19 @@ def _of_sweep(command: argparse.ArgumentParser) -> None:
         default="random",
         help="all to the end; the poor ones given up early; or proposed by what the others scored (random)",
     )
-    command.add_argument("--time-budget", type=_positive, metavar="S", help="seconds for the configurations")
+    command.add_argument("--time-budget", type=_whole(1), metavar="S", help="seconds for the configurations")
     command.add_argument(
         "--folder", type=Path, metavar="DIR", help="keep what is trained, so that a killed sweep goes on"
     )
 
 
-def _natural(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number from 0 to 4294967295")
-    return int(text)
+def _whole(low: int, high: int | None = None) -> Callable[[str], int]:
+    """Make the reader of a whole number within bounds."""
+    needed = f"of at least {low}" if high is None else f"from {low} to {high}"
 
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
+            raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number {needed}")
+        return int(text)
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number of at least 1")
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**16:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number from 0 to 65535")
-    return int(text)
-
-
-def _several(text: str) -> int:
-    if not text.isdecimal() or int(text) < 2:
-        raise argparse.ArgumentTypeError(f"found {text!r}, needs a whole number of at least 2")
-    return int(text)
+    return read

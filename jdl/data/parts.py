@@ -41,7 +41,7 @@ def read_parts(
         with tempfile.TemporaryDirectory() as folder:
             yield from _groups([to_parquet(paths[0], folder, text)], (), rows)
     else:
-        yield from _cut(0, read_table(source, text), rows)
+        yield from cut(0, read_table(source, text), rows)
 
 
 @contextmanager
@@ -60,9 +60,10 @@ def counted_from(first: int) -> Iterator[None]:
 def _groups(paths: list[Path], columns: Collection[str], rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
     for group in stream_files.groups(paths, tuple(columns)):
         frame = stream_files.read(group, tuple(columns) or None)
-        yield from _cut(group.first, frame.select(clean(column) for column in frame), rows)
+        yield from cut(group.first, frame.select(clean(column) for column in frame), rows)
 
 
-def _cut(first: int, frame: pl.DataFrame, rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
+def cut(first: int, frame: pl.DataFrame, rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
+    """Cut a table of which ``first`` rows came before; give each part with the rows before it."""
     for begin in range(0, frame.height, rows):
         yield first + begin, frame[begin : begin + rows]

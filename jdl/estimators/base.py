@@ -15,7 +15,7 @@ from sklearn.utils.validation import _check_sample_weight, check_consistent_leng
 from jdl import train
 from jdl.data import Schema, holdout
 from jdl.data.columns import Target
-from jdl.data.parts import ROWS, counted_from
+from jdl.data.parts import ROWS, counted_from, cut
 from jdl.estimators.columns import schema_of, skeleton, table_of
 from jdl.estimators.online import Online, Pending, begun, moved, run_of
 from jdl.estimators.recipes import Chosen, chosen
@@ -167,9 +167,9 @@ class Estimator(BaseEstimator):
         recipe, _ = self._chosen(self.schema_, self.hyper_.get("rows", 1))
         run = Run(*self.run_)
         parts = []
-        for first in range(0, frame.height, ROWS):  # encoded, a row may be much larger than it was
+        for first, part in cut(0, frame, ROWS):  # encoded, a row may be much larger than it was
             with counted_from(first):
-                encoded = self.schema_.encode(frame[first : first + ROWS])
+                encoded = self.schema_.encode(part)
             with self._placed():
                 parts.append(train.predict(recipe, self.hyper_, run, encoded))
         return np.concatenate(parts)

@@ -86,36 +86,33 @@ def linear(schema: Schema, train: Rows, target: NDArray, rows: Rows) -> NDArray:
     """Predict by scikit-learn's logistic or ridge regression, on rows prepared as networks have them."""
     from sklearn.linear_model import LogisticRegression, Ridge
 
-    some = _some(target, MOST)
-    inputs, others = (
-        _matrix(schema, each) for each in _prepared(features.table(schema), _at(train, some), rows)
-    )
-    return _outputs(schema, Ridge(), LogisticRegression(max_iter=1000), inputs, target[some], others)
+    train, target = _sample(train, target, MOST)
+    inputs, others = (_matrix(schema, each) for each in _prepared(features.table(schema), train, rows))
+    return _outputs(schema, Ridge(), LogisticRegression(max_iter=1000), inputs, target, others)
 
 
 def trees(schema: Schema, train: Rows, target: NDArray, rows: Rows) -> NDArray:
-    """Predict by scikit-learn's boosted trees, to which a missing number is one, and a level no number."""
+    """Predict by scikit-learn's boosted trees: numbers missing where they are, levels in no order."""
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     classes = len(schema.classes) if schema.task == "classification" else 1
-    some = _some(target, MOST // max(1, classes // 8))  # a tree a class
+    train, target = _sample(train, target, MOST // max(1, classes // 8))  # a tree a class
     prepare = features.table(schema, numbers=features.standard())
-    inputs, others = (_dense(each) for each in _prepared(prepare, _at(train, some), rows))
+    inputs, others = (_dense(each) for each in _prepared(prepare, train, rows))
     sizes = np.array(features.cardinalities(schema), int)
-    levels = np.arange(inputs.shape[1]) >= inputs.shape[1] - len(sizes)
-    levels[inputs.shape[1] - len(sizes) :] = sizes <= 255  # more it does not take: those are in order
-    options: dict[str, Any] = {"categorical_features": levels, "random_state": 0}
+    numbers = np.zeros(inputs.shape[1] - len(sizes), bool)
+    options: dict[str, Any] = {
+        "categorical_features": np.append(numbers, sizes <= 255),  # more levels it takes in their order alone
+        "random_state": 0,
+    }
     regressor = HistGradientBoostingRegressor(**options)
     classifier = HistGradientBoostingClassifier(**options)
-    return _outputs(schema, regressor, classifier, inputs, target[some], others)
+    return _outputs(schema, regressor, classifier, inputs, target, others)
 
 
-def _some(target: NDArray, most: int) -> NDArray:
-    return np.random.default_rng(0).permutation(len(target))[:most]
-
-
-def _at(rows: Rows, index: NDArray) -> Rows:
-    return {name: values[index] for name, values in rows.items()}
+def _sample(rows: Rows, target: NDArray, most: int) -> tuple[Rows, NDArray]:
+    some = np.random.default_rng(0).permutation(len(target))[:most]
+    return jax.tree.map(lambda values: values[some], (rows, target))
 
 
 def _outputs(

@@ -1,24 +1,13 @@
 """scikit-learn's own tests of metrics, run with our metrics in place of its own."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+from tests.outside.plugged import own_tests
 
 
 @pytest.mark.slow
 def test_scikit_learns_own_tests(record_property):
-    """As expected_failures.txt has it. A process of its own: the functions of scikit-learn are replaced."""
-    path = os.pathsep.join([str(HERE), str(HERE.parents[2])])
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "plugin"]
-    command += ["--pyargs", "sklearn.metrics.tests.test_common", "-c", os.devnull, "--disable-warnings"]
-    result = subprocess.run(
-        command, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, timeout=600
-    )
-    total = [line for line in result.stdout.splitlines() if line.startswith("scikit-learn")]
-    record_property("summary", "\n".join(total))
-    assert result.returncode == 0 and len(total) == 2, result.stdout[-10_000:] + result.stderr
+    """As expected_failures.txt has it."""
+    own_tests(Path(__file__).parent, "sklearn.metrics.tests.test_common", 2, record_property)
