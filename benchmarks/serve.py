@@ -63,7 +63,7 @@ def main() -> int:
     with TemporaryDirectory() as scratch:
         folder = options.model or Path(scratch) / "adult"
         if options.model is None:
-            trained(folder)
+            trained(folder, "--epochs", "3")
         loads = under_load(folder, options.clients, options.rounds)
         latencies = one_at_a_time(contenders(io.load(folder), Path(scratch)), options.turns)
     found = {"load": loads, "one_row": latencies, "broken": broken(loads[-1], latencies)}

@@ -33,7 +33,7 @@ def main() -> int:
     with TemporaryDirectory() as scratch:
         folder, report = options.model or Path(scratch) / "adult", Path(scratch) / "report"
         if options.model is None:
-            trained(folder)
+            trained(folder, "--epochs", "3")
         config = Path(scratch) / "schemathesis.toml"
         config.write_text(CONFIG)
         with served(folder) as port:

@@ -25,9 +25,9 @@ def served(folder: Path) -> Iterator[int]:
             raise RuntimeError(f"jdl serve ended with exit code {code}; its error is above")
 
 
-def trained(folder: Path, epochs: int = 3) -> None:
-    """Train the demo's model for few epochs."""
-    command = [sys.executable, "-m", "jdl.cli", "demo", "--out", str(folder), "--epochs", str(epochs)]
+def trained(folder: Path, *options: str) -> None:
+    """Train the demo's model."""
+    command = [sys.executable, "-m", "jdl.cli", "demo", "--out", str(folder), *options]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment())
 
 

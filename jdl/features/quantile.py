@@ -46,8 +46,9 @@ def quantile_normal(quantiles: int = 1000, noise: Any = 1e-3) -> Prepare:
         return {"values": _padded(values), "middle": _middle(values)}
 
     def apply(stats: Stats, row: jax.Array, fold: Any = None, key: Any = None) -> jax.Array:
-        rank = _rank(stats["values"], stats["middle"], capped(row))
-        normal = jnp.clip(jax.scipy.special.ndtri(rank), -OUTERMOST, OUTERMOST)
+        up, down = _from_ends(stats["values"], stats["middle"], capped(row))
+        tail = jnp.maximum(jax.scipy.special.ndtri(jnp.minimum(up, down)), -OUTERMOST)
+        normal = jnp.where(up < down, tail, -tail)
         return jnp.where(jnp.isfinite(row), normal, jnp.nan)
 
     return from_summary(sample.summary(finish), apply)
@@ -118,8 +119,11 @@ def _middle(values: jax.Array) -> jax.Array:
     return jnp.where(least == most, 0.5, ends).astype(values.dtype)
 
 
-def _rank(values: jax.Array, middle: jax.Array, row: jax.Array) -> jax.Array:
-    """Give each number's rank, in 0 … 1, among the sorted values of its column."""
+def _from_ends(values: jax.Array, middle: jax.Array, row: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Give each number's rank among the sorted values of its column, in 0 … 1, from below and from above.
+
+    Both, because one less a rank near 1 has few digits left, and the normal quantile shows them all.
+    """
     columns, padded = values.shape
     count = middle.shape[1]
     flat = values.reshape(-1)
@@ -128,11 +132,16 @@ def _rank(values: jax.Array, middle: jax.Array, row: jax.Array) -> jax.Array:
     below = jnp.zeros(columns, jnp.int32)  # values at most x
     for step in (2**i for i in reversed(range(padded.bit_length()))):
         below = jnp.where(take(below + step - 1) <= row, below + step, below)
-    at = jnp.clip(below - 1, 0, count - 1)
-    low, high = take(at), take(jnp.minimum(at + 1, count - 1))
-    part = (row - low) / jnp.where(high > low, high - low, 1.0)
-    between = (at + jnp.clip(part, 0.0, 1.0)) / (count - 1)
+    at = jnp.clip(below - 1, 0, count - 2)
+    low, high = take(at), take(at + 1)
+    share = lambda length: jnp.clip(length / jnp.where(high > low, high - low, 1.0), 0.0, 1.0)
+    gap = 1 / (count - 1)
+    up = (at + share(row - low)) * gap
+    down = (count - 2 - at + share(high - row)) * gap
     equal = middle.reshape(-1).at[at + jnp.arange(columns) * count].get(mode="promise_in_bounds")
+    up, down = jnp.where(row == low, equal, up), jnp.where(row == low, 1 - equal, down)
+    beyond = below >= count
+    up, down = jnp.where(beyond, 1.0, up), jnp.where(beyond, 0.0, down)
     constant = values[:, 0] == values[:, count - 1]
-    outside = jnp.where(below == 0, 0.0, jnp.where(below >= count, 1.0, between))
-    return jnp.where(constant, 0.5, jnp.where(row == low, equal, outside)).astype(row.dtype)
+    halved = lambda rank: jnp.where(constant, 0.5, rank).astype(row.dtype)
+    return halved(up), halved(down)

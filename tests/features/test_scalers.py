@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.special
 from sklearn.impute import SimpleImputer
 from sklearn.preprocessing import (
     MinMaxScaler,
@@ -94,6 +95,16 @@ def test_float32_keeps_the_digits_it_has() -> None:
         # Under the offset float32 holds the centre and each end of the spread to half a last digit.
         np.testing.assert_allclose(found[:, 3], found[:, 0], atol=1.5 * np.spacing(np.float32(1e4)))
         np.testing.assert_array_equal(found[:, 4], 0)
+
+
+def test_normal_quantiles_have_as_many_digits_at_the_upper_end_as_at_the_lower() -> None:
+    prepare = features.quantile_normal(101, noise=0)
+    stats = prepare.fit(None, jnp.linspace(-1, 1, 501)[:, None], None, None)
+    inner = 1 - np.float32(10.0) ** -np.arange(2, 7, dtype=np.float32)
+    z = jax.vmap(lambda x: prepare.apply(stats, x)[0])
+    rank = (1 - inner.astype(float)) / 2
+    np.testing.assert_allclose(z(inner[:, None]), -scipy.special.ndtri(rank), rtol=2e-6)
+    np.testing.assert_allclose(z(-inner[:, None]), scipy.special.ndtri(rank), rtol=2e-6)
 
 
 def test_noise_gives_equal_values_the_middle_of_their_ranks() -> None:

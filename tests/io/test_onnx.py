@@ -15,6 +15,7 @@ from jdl import nn
 from jdl.data import infer_schema
 from jdl.io import Model, ModelError, export_onnx, load, save
 from jdl.io.onnx import convert, walker
+from jdl.io.onnx.convert import model_of, run
 from jdl.io.onnx.ndtri import ndtri
 from jdl.io.onnx.products import RULES
 
@@ -71,6 +72,16 @@ def test_normal_quantiles_by_arithmetic_equal_scipys() -> None:
     share = share.astype(np.float32)
     expected = scipy.special.ndtri(share.astype(float))
     np.testing.assert_allclose(ndtri(jnp.asarray(share)), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_columns_may_have_any_name_but_an_outputs() -> None:
+    specs = dict.fromkeys(["c0", "v1", "rows", "__c0", "_rows"], jax.ShapeDtypeStruct((), jnp.float32))
+    double = lambda columns: {"sum": 2 * sum(columns.values()) + jnp.arange(3)[0]}
+    rows = {name: np.float32([i, i + 0.5]) for i, name in enumerate(specs)}
+    found = run(model_of(double, specs).SerializeToString(), rows)
+    np.testing.assert_array_equal(found["sum"], double(rows)["sum"])
+    with pytest.raises(ModelError, match="column 'sum' has the name of an output; rename it"):
+        model_of(double, {"sum": specs["c0"]})
 
 
 def test_what_has_no_translation_is_named() -> None:

@@ -58,8 +58,12 @@ def model_of(
     """
     wanted = jax.tree.map(lambda spec: jax.ShapeDtypeStruct((ROWS, *spec.shape), spec.dtype), dict(inputs))
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(wanted)
-    helper, graph, texts = optional("onnx").helper, Graph(), texts or {}
+    helper, graph, texts = optional("onnx").helper, Graph([*wanted, *shapes]), texts or {}
     names = list(wanted)
+    if both := sorted(set(wanted) & set(shapes)):
+        raise ModelError(
+            f"export to ONNX: column {both[0]!r} has the name of an output; rename it, and train again"
+        )
     given = {name: _codes(graph, name, texts[name]) if name in texts else name for name in names}
     outputs = write(graph, closed, [given[name] for name in sorted(names)])
     kind = helper.np_dtype_to_tensor_dtype
@@ -78,8 +82,7 @@ def model_of(
         for name in shapes
     ]
     count = [
-        helper.make_node("Shape", [names[0]], ["shape_of_rows"], start=0, end=1),
-        helper.make_node("Identity", ["shape_of_rows"], ["rows"]),
+        helper.make_node("Shape", [names[0]], [graph.rows], start=0, end=1),
     ]
     last = [
         helper.make_node("Identity", [graph.name(value)], [name])

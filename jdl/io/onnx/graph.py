@@ -14,9 +14,14 @@ END = np.iinfo(np.int64).max
 
 
 class Graph:
-    """What is written so far; a value is the name of a tensor, or an array that is known already."""
+    """What is written so far; a value is the name of a tensor, or an array that is known already.
 
-    def __init__(self) -> None:
+    Names begin with underscores, more than those of ``taken`` do.
+    """
+
+    def __init__(self, taken: Sequence[str] = ()) -> None:
+        self._own = "_" * (1 + max((len(name) - len(name.lstrip("_")) for name in taken), default=0))
+        self.rows = f"{self._own}rows"
         self.head: list[Any] = []  # what gives shapes: before every other node, seen from loops too
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
@@ -25,7 +30,7 @@ class Graph:
 
     def fresh(self) -> str:
         """Give a name that nothing has yet."""
-        return f"v{next(self._count)}"
+        return f"{self._own}v{next(self._count)}"
 
     def op(self, kind: str, *inputs: Any, **attributes: Any) -> str:
         """Write one node, and name its output."""
@@ -51,7 +56,7 @@ class Graph:
         array = np.ascontiguousarray(value).reshape(np.shape(value))
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = f"c{len(self.constants)}"
+            self._known[key] = f"{self._own}c{len(self.constants)}"
             self.constants[self._known[key]] = array
         return self._known[key]
 
@@ -61,8 +66,8 @@ class Graph:
             return np.array([number])
         key = ("size", number)
         if key not in self._known:
-            many = self._node(self.head, "Mul", 1, ["rows", np.array([number // ROWS])], {})[0]
-            self._known[key] = "rows" if number == ROWS else many
+            many = self._node(self.head, "Mul", 1, [self.rows, np.array([number // ROWS])], {})[0]
+            self._known[key] = self.rows if number == ROWS else many
         return self._known[key]
 
     def shape(self, shape: Sequence[int]) -> Any:
