@@ -128,7 +128,8 @@ def _from_ends(values: jax.Array, middle: jax.Array, row: jax.Array) -> tuple[ja
     count = middle.shape[1]
     flat = values.reshape(-1)
     base = jnp.arange(columns) * padded
-    take = lambda at: flat.at[at + base].get(mode="promise_in_bounds")
+    taken = lambda of, at: of.at[at].get(mode="promise_in_bounds", wrap_negative_indices=False)
+    take = lambda at: taken(flat, at + base)
     below = jnp.zeros(columns, jnp.int32)  # values at most x
     for step in (2**i for i in reversed(range(padded.bit_length()))):
         below = jnp.where(take(below + step - 1) <= row, below + step, below)
@@ -138,7 +139,7 @@ def _from_ends(values: jax.Array, middle: jax.Array, row: jax.Array) -> tuple[ja
     gap = 1 / (count - 1)
     up = (at + share(row - low)) * gap
     down = (count - 2 - at + share(high - row)) * gap
-    equal = middle.reshape(-1).at[at + jnp.arange(columns) * count].get(mode="promise_in_bounds")
+    equal = taken(middle.reshape(-1), at + jnp.arange(columns) * count)
     up, down = jnp.where(row == low, equal, up), jnp.where(row == low, 1 - equal, down)
     beyond = below >= count
     up, down = jnp.where(beyond, 1.0, up), jnp.where(beyond, 0.0, down)

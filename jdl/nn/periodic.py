@@ -48,8 +48,10 @@ def periodic(width: int = 8, *, frequencies: int = 32, lowest: Any = 0.05, highe
         w = my.param("w", (p, 2 * frequencies, width), inits.uniform(-bound, bound))
         b = my.param("b", (p, width), inits.zeros)
         turns = f * x[:, None]
-        waves = jnp.concatenate([cosine(turns), sine(turns)], -1)
-        return jax.nn.relu(jnp.einsum("pf,pfw->pw", waves, w) + b)
+        mixed = lambda waves, weights: jnp.einsum("pf,pfw->pw", waves, weights)
+        return jax.nn.relu(
+            mixed(cosine(turns), w[:, :frequencies]) + mixed(sine(turns), w[:, frequencies:]) + b
+        )
 
     return periodic
 

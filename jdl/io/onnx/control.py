@@ -14,10 +14,9 @@ def _scan(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[A
     given = equation.params
     body, (consts, carried) = given["jaxpr"], _constants_and_carried(given)
     fixed, moving = inputs[:consts], inputs[consts:]
-    if len(moving) == carried:
-        return _repeated(
-            graph, given["length"], carried, moving, lambda now: write(graph, body, [*fixed, *now])
-        )
+    if len(moving) == carried or given["length"] <= given["unroll"]:
+        order = range(given["length"])[:: -1 if given["reverse"] else 1]
+        return _repeated(graph, order, carried, moving, lambda now: write(graph, body, [*fixed, *now]))
     names = [graph.fresh() for _ in moving]
     dtypes = [var.aval.dtype for var in equation.invars[consts:]]
     inner = graph.subgraph(names, dtypes, lambda: write(graph, body, [*fixed, *names]))
@@ -41,15 +40,26 @@ def _constants_and_carried(given: dict[str, Any]) -> tuple[int, int]:
 
 
 def _repeated(
-    graph: Graph, length: int, carried: int, now: Sequence[Any], step: Callable[[Sequence[Any]], list[Any]]
+    graph: Graph,
+    order: Sequence[int],
+    carried: int,
+    moving: Sequence[Any],
+    step: Callable[[Sequence[Any]], list[Any]],
 ) -> Sequence[Any]:
-    """Write a loop over nothing as its steps, one behind the other: ONNX scans over at least one input."""
-    rows: list[list[Any]] = []
-    for _ in range(length):
-        found = step(now)
+    """Write a loop as its steps, one behind the other.
+
+    So must be one over nothing, as ONNX scans over at least one input; and so is one that JAX was asked to
+    unroll, as a step of a loop costs ONNX Runtime more than the arithmetic of a short one.
+    """
+    now, xs = moving[:carried], moving[carried:]
+    rows: dict[int, list[Any]] = {}
+    for i in order:
+        here = [graph.op("Gather", x, np.int64(i), axis=0) if isinstance(x, str) else x[i] for x in xs]
+        found = step([*now, *here])
         now = found[:carried]
-        rows.append([graph.op("Unsqueeze", value, np.array([0])) for value in found[carried:]])
-    return [*now, *(graph.op("Concat", *column, axis=0) for column in zip(*rows, strict=True))]
+        rows[i] = [graph.op("Unsqueeze", value, np.array([0])) for value in found[carried:]]
+    stacked = zip(*(rows[i] for i in sorted(rows)), strict=True)
+    return [*now, *(graph.op("Concat", *column, axis=0) for column in stacked)]
 
 
 def _while(graph: Graph, equation: Any, write: Write, *inputs: Any) -> Sequence[Any]:

@@ -99,6 +99,16 @@ class Graph:
         """Repeat a value of the same rank along its axes of one."""
         return self.op("Expand", value, self.shape(shape))
 
+    def transpose(self, value: Any, perm: Sequence[int]) -> Any:
+        """Put the axes in another order."""
+        if list(perm) == sorted(perm):
+            return value
+        return (
+            self.op("Transpose", value, perm=list(perm))
+            if isinstance(value, str)
+            else np.transpose(value, perm)
+        )
+
     def iota(self, number: int) -> Any:
         """Give 0, 1, … as int64."""
         if not dynamic((number,)):

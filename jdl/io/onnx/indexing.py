@@ -43,8 +43,9 @@ def _linear(
     coordinates: dict[int, tuple[int | None, int | None, int, int | None]],
     batch: Sequence[int],
     rank: int,
+    mode: Any,
 ) -> tuple[Any, Any]:
-    """Number elements of ``shape``: a tensor of ``rank`` axes, and whether each lies inside.
+    """Number elements of ``shape``: a tensor of ``rank`` axes, and whether each is inside if it may not be.
 
     A coordinate is: which of ``places``, or the axis along which it counts, its width, and the axis along
     which the width lies.
@@ -53,8 +54,11 @@ def _linear(
     for i, (number, counted, width, along) in coordinates.items():
         here: Any = np.zeros([1] * rank, np.int64)
         if number is not None:
-            start, ok = _bounds(graph, _start_of(graph, places, number), shape[i], width)
-            here, inside = _at(graph, start, batch, rank), _both(graph, inside, ok, "And")
+            start = _start_of(graph, places, number)
+            if Mode.from_any(mode) != Mode.PROMISE_IN_BOUNDS:
+                start, ok = _bounds(graph, start, shape[i], width)
+                inside = _both(graph, inside, ok, "And")
+            here = _at(graph, start, batch, rank)
         if counted is not None:
             here = graph.op("Add", here, _at(graph, graph.iota(shape[i]), [counted], rank))
         if along is not None:
@@ -87,13 +91,14 @@ def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     batch = list(range(many))
     inside: Any = None
     if picked:
-        linear, inside = _linear(graph, places, shape, coordinates, batch, rank)
+        linear, inside = _linear(graph, places, shape, coordinates, batch, rank, mode)
     else:
         linear = np.zeros([1] * rank, np.int64)
     outer = [asked[i] for i in batch] + [widths[i] for i in moving]
     size = int(np.prod([shape[i] for i in picked], dtype=object)) if picked else 1
-    rows = graph.reshape(graph.op("Transpose", x, perm=picked + free), [size, *(shape[i] for i in free)])
-    found = graph.op("Gather", rows, graph.expand(linear, outer), axis=0)
+    rows = graph.reshape(graph.transpose(x, picked + free), [size, *(shape[i] for i in free)])
+    whole = not moving and len(coordinates) == 1 and set(coordinates) <= set(numbers.start_index_map)
+    found = graph.op("Gather", rows, linear if whole else graph.expand(linear, outer), axis=0)
     full = batch + [many + window.index(i) for i in moving + free]
     if inside is not None and Mode.from_any(mode) == Mode.FILL_OR_DROP:
         mask = _at(graph, inside, batch, len(full))
@@ -101,7 +106,7 @@ def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     # `full` names each axis: rows first, then the window's axes in the operand's order.
     order = [i for i in range(out.ndim) if i not in numbers.offset_dims]
     target = order + [numbers.offset_dims[i - many] for i in full[many:]]
-    return graph.op("Transpose", found, perm=np.argsort(target).tolist())
+    return graph.transpose(found, np.argsort(target).tolist())
 
 
 def _fill(value: Any, dtype: Any) -> Any:
@@ -138,7 +143,7 @@ def _scatter(reduction: str) -> Rule:
             )
             for i in range(len(shape))
         }
-        linear, inside = _linear(graph, places, shape, coordinates, batch, len(changed))
+        linear, inside = _linear(graph, places, shape, coordinates, batch, len(changed), mode)
         size = int(np.prod(shape, dtype=object))
         if inside is not None and mode == Mode.FILL_OR_DROP:
             linear = graph.where(_at(graph, inside, batch, len(changed)), linear, graph.scalar(size))

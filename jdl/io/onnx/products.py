@@ -35,8 +35,8 @@ def _conv(graph: Graph, equation: Any, x: Any, w: Any) -> str:
     if given["batch_group_count"] != 1:
         raise ModelError("export to ONNX: a convolution with groups of rows has no translation")
     numbers, shape = given["dimension_numbers"], equation.invars[0].aval.shape
-    x = graph.op("Transpose", x, perm=list(numbers.lhs_spec))
-    w = graph.op("Transpose", w, perm=list(numbers.rhs_spec))
+    x = graph.transpose(x, numbers.lhs_spec)
+    w = graph.transpose(w, numbers.rhs_spec)
     edges = zip(given["padding"], given["lhs_dilation"], strict=True)
     config = [(0, 0, 0), (0, 0, 0), *((low, high, dilation - 1) for (low, high), dilation in edges)]
     zero = np.zeros((), equation.invars[0].aval.dtype)
@@ -49,7 +49,7 @@ def _conv(graph: Graph, equation: Any, x: Any, w: Any) -> str:
         dilations=list(given["rhs_dilation"]),
         group=given["feature_group_count"],
     )
-    return graph.op("Transpose", found, perm=np.argsort(numbers.out_spec).tolist())
+    return graph.transpose(found, np.argsort(numbers.out_spec).tolist())
 
 
 RULES = {"dot_general": _dot, "conv_general_dilated": _conv}

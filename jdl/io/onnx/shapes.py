@@ -24,7 +24,7 @@ def _broadcast(graph: Graph, equation: Any, x: Any, *_: Any) -> str:
 
 
 def _transpose(graph: Graph, equation: Any, x: Any) -> str:
-    return graph.op("Transpose", x, perm=list(equation.params["permutation"]))
+    return graph.transpose(x, equation.params["permutation"])
 
 
 def _concatenate(graph: Graph, equation: Any, *parts: Any) -> str:
