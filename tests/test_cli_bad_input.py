@@ -138,7 +138,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
 FACTS = {
     "network": "mlp_plr", "parameters": 1, "rows": {"train": 1, "valid": 1},
     "hyper": {"epochs": 1, "batch_size": 1}, "placement": "", "sharded": False, "compile_seconds": 0.0,
-    "training_seconds": 0.0, "rows_per_second": 1, "best_epoch": 1, "best": {},
+    "training_seconds": 0.0, "rows_per_second": 1, "peak_mib": 9, "best_epoch": 1, "best": {},
 }  # fmt: skip
 
 

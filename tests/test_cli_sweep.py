@@ -4,12 +4,15 @@ import json
 import tomllib
 from pathlib import Path
 
+import jax
+import numpy as np
 import polars as pl
 import pytest
 from sklearn.datasets import load_wine
 
+import jdl
 from jdl import cli, io
-from jdl.cli import main, settings
+from jdl.cli import main, settings, sweep
 from jdl.train import RecipeError
 
 QUICK = ("--model", "linear", "--folds", "2", "--json")
@@ -86,6 +89,27 @@ def test_halving_tells_its_rungs(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(json.loads(printed.out)["sweep"]["configurations"]) == 9
 
 
+def test_without_optuna_it_says_what_to_install(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jdl.cli.sweep.find_spec", lambda name: None)
+    said = refused(capsys, "sweep", "wine.csv", "--target", "kind", *QUICK, "--search", "optuna")
+    assert said == "jdl: --search optuna needs the package optuna: pip install 'jdl[search]'\n"
+
+
+def test_defaults_that_diverge_are_not_compared_with() -> None:
+    def recipe(hyper: dict) -> jdl.Recipe:
+        optimizer = jdl.optim.sgd(hyper["rate"])
+        return jdl.Recipe(jdl.nn.dense(1), jdl.losses.squared_error, optimizer, 8, 2, max_bad_steps=2)
+
+    x = np.linspace(-1, 1, 32, dtype=np.float32)[:, None]
+    configs = [{"rate": rate} for rate in (1e30, 0.1, 0.2)]
+    runs = jdl.sweep(recipe, configs, jax.random.key(0), {"x": x, "y": 3 * x}, folds=2)
+    assert np.isnan(runs.scores()[0]).any()
+    assert sweep._facts(runs, 1, 0)["against_default"] is None
+    assert sweep._facts(runs, 1, 2)["against_default"]["p_value"] >= 0
+
+
 def test_a_file_of_the_defaults_is_read_back(capsys: pytest.CaptureFixture[str]) -> None:
     shown = run(
         capsys, "fit", "wine.csv", "--target", "kind", "--model", "mlp", "--show-config", "widths=4,5"
@@ -132,6 +156,7 @@ def test_bad_ranges_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("sweep", "wine.csv", "--target", "kind", *QUICK)
     assert "needs uniform(low, high)" in refused(capsys, *given, "penalty=uniform(2, 1)")
     assert "needs integer(low, high) or choice" in refused(capsys, *given, "epochs=uniform(1, 3)")
+    assert "found 'choice(1, 3)', needs choice(a | b)" in refused(capsys, *given, "epochs=choice(1, 3)")
     assert "needs uniform(low, high), log_uniform" in refused(capsys, *given, "penalty=integer(1, 3)")
     with pytest.raises(SystemExit):
         main([*given, "--folds", "1"])

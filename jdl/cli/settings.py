@@ -144,6 +144,8 @@ def _tried(name: str, value: Any, default: Any) -> Any:
         return [typed(name, part, default) for part in value]
     kind, inside = call[1], call[2]
     if kind == "choice":
+        if "," in inside and "|" not in inside and not isinstance(default, tuple):
+            raise RecipeError(f"hyper-parameter {name!r}: found {value!r}, needs choice(a | b)")
         return choice(*(typed(name, part.strip(), default) for part in inside.split("|")))
     ends = [typed(name, part.strip(), default) for part in inside.split(",")]
     wanted = (int, type(None)) if kind == "integer" else (float,)

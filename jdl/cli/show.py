@@ -158,6 +158,7 @@ def _training(facts: Facts) -> None:
         ("placement", f"{devices}: {facts['placement']}"),
         ("compile", f"{facts['compile_seconds']:.1f} s"),
         ("training", f"{facts['training_seconds']:.1f} s, {facts['rows_per_second']:,} rows/s"),
+        ("memory", "unknown" if facts["peak_mib"] is None else f"{facts['peak_mib']:,} MiB at the peak"),
         ("best epoch", f"{facts['best_epoch']}; there, on the rows that chose it: {best}"),
     ]
     table("training", ("", ""), lines)

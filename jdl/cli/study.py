@@ -1,6 +1,7 @@
 """One job from a table to a saved model: each stage gives the facts it found."""
 
 import hashlib
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -64,7 +65,8 @@ def study(job: Study) -> Iterator[tuple[str, Facts]]:
     yield "scores", found
 
     with status("writing the report"):
-        model = replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target))
+        made = {name: facts[name] for name in ("compile_seconds", "training_seconds", "peak_mib")}
+        model = replace(model, metrics=found["of"]["jdl"], data=_fingerprint(job, rows, target) | made)
         page = report(model, job.test, others, job.title, job.command)
     save(model, job.out, page)
     seconds = time.perf_counter() - began
@@ -100,6 +102,7 @@ def _train(job: Study, schema: Schema, data: Facts, valid: Facts) -> tuple[Model
         "compile_seconds": round(program.compile_seconds, 2),
         "training_seconds": round(seconds, 2),
         "rows_per_second": round(hyper["epochs"] * len(data["y"]) / seconds),
+        "peak_mib": _peak(),
         "best_epoch": best + 1,
         "best": {name: value for name, value in model.history[best].items() if name.startswith("valid_")},
     }
@@ -156,6 +159,20 @@ def _fingerprint(job: Study, rows: dict[str, NDArray], target: NDArray) -> Facts
     for values in (*(rows[name] for name in ("numbers", "categories", "dates", "texts")), target):
         content.update(np.ascontiguousarray(values).tobytes())
     return {"name": job.name, "rows": len(target), "seed": job.seed, "sha256": content.hexdigest()}
+
+
+def _peak() -> int | None:
+    """Give the MiB the run took at its peak: on an accelerator its memory, else the whole process's."""
+    device = jax.local_devices()[0].memory_stats()
+    if device is not None:
+        return round(device["peak_bytes_in_use"] / 2**20)
+    if sys.platform == "win32":  # which has no such count
+        return None
+    import resource
+
+    return round(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (20 if sys.platform == "darwin" else 10)
+    )
 
 
 def _take(rows: dict[str, NDArray], part: NDArray) -> dict[str, NDArray]:

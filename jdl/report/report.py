@@ -15,6 +15,15 @@ from jdl.report.sections import Judged
 
 LARGEST = 100_000  # rows that are looked at
 PACKAGES = ("jax", "numpy", "polars")
+MADE = {  # what `jdl fit` notes of the rows and of the training
+    "name": "table",
+    "rows": "rows trained on",
+    "seed": "seed",
+    "sha256": "SHA-256 of these rows",
+    "compile_seconds": "compile, seconds",
+    "training_seconds": "training, seconds",
+    "peak_mib": "memory at its peak, MiB",
+}
 
 
 def report(
@@ -83,7 +92,7 @@ def _made(judged: Judged, command: str) -> str:
     model = judged.model
     facts: list[list[Any]] = [["parameters", f"{nn.count(model.params):,}"]]
     facts += [[name, str(value)] for name, value in sorted(model.hyper.items())]
-    facts += [[f"data: {name}", str(value)] for name, value in sorted(model.data.items())]
+    facts += [[MADE.get(name, name), str(value)] for name, value in sorted(model.data.items())]
     facts += [["jdl", jdl.__version__], *([name, metadata.version(name)] for name in PACKAGES)]
     words = [html.text(f"Made by: {command}")] if command else []
     return html.section("How it was made", *words, html.table(["", "value"], facts))

@@ -83,10 +83,14 @@ def columns(judged: Judged) -> str:
         counts = np.sort(np.bincount(codes, minlength=1 + len(category.levels))[1:])[::-1][:24]
         says = f"category of {len(category.levels)}"
         found.append([category.name, says, 100 * float((codes == 0).mean()), _spark(category.name, counts)])
-    others = [(date.name, date.kind) for date in schema.dates] + [
-        (part.name, "text") for part in schema.texts
+    others: list[tuple[str, str, NDArray]] = [
+        (date.name, date.kind, slices.days(rows, i)) for i, date in enumerate(schema.dates)
     ]
-    found += [[name, kind, 100 * _missing(judged.frame, name), ""] for name, kind in others]
+    others += [(part.name, "text", slices.lengths(judged.frame, part.name)) for part in schema.texts]
+    for name, kind, values in others:
+        there = values[np.isfinite(values)]
+        counts = np.histogram(there, 16)[0] if len(there) else np.zeros(1)
+        found.append([name, kind, 100 * (1 - len(there) / count), _spark(name, counts)])
     dropped = [f"{part.name} ({part.reason})" for part in schema.dropped]
     notes = [html.text("Left out: " + "; ".join(dropped), "soft")] if dropped else []
     notes += [html.text(note, "soft") for note in schema.notes]
@@ -132,11 +136,11 @@ def weaknesses(judged: Judged) -> str:
     schema = judged.schema
     greater = schema.task != "regression"
     values = judge.right(schema, judged.outputs, judged.target)
-    found = slices.weak(schema, judged.rows, values, greater=greater)
+    found = slices.weak(schema, judged.frame, judged.rows, values, greater=greater)
     what = "accuracy" if greater else "mean absolute error"
     rows = [[one.name, one.rows, one.inside, one.outside, one.errors] for one in found]
     head = ["rows where", "rows", what, "of the others", "standard errors apart"]
-    said = "None of the categories' levels and numbers' quarters is clearly worse than the other rows."
+    said = "No level of a category, no quarter of a number, date or text is clearly worse than the others."
     parts = [html.table(head, rows) if rows else html.text(said)]
     loss = judge.losses(schema, judged.outputs, judged.target)
     worst = slices.worst(judged.frame, loss, schema.decode(judged.outputs).to_series(0))
@@ -214,10 +218,6 @@ def _calibration(sure: NDArray, hit: NDArray) -> tuple[NDArray, NDArray, float]:
 
 def _spark(name: str, counts: NDArray) -> html.Raw:
     return html.Raw(draw.spark(counts, f"how the values of {name} lie"))
-
-
-def _missing(frame: pl.DataFrame, name: str) -> float:
-    return frame[name].null_count() / max(frame.height, 1)
 
 
 def _plain(value: Any) -> Any:

@@ -44,11 +44,17 @@ class Done(NamedTuple):
     programs: int
 
 
-Report = Callable[[int, int], Any]
+def train(
+    study: Study,
+    plan: schedule.Plan,
+    watch: Watch,
+    journal: Journal | None,
+    report: Callable[[dict[int, Trained]], None],
+) -> Done:
+    """Train all members, or as many as there is time for; what the journal has is not trained again.
 
-
-def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | None, report: Report) -> Done:
-    """Train all members, or as many as there is time for; what the journal has is not trained again."""
+    ``report`` is given all that is trained, after each call of a program.
+    """
     groups = grouped(study.configs, study.members, study.folds)
     results = {} if journal is None else dict(journal.read(STAGE, partial(_shape, study, groups)))
     reasons, seconds, programs = [], 0.0, 0
@@ -65,7 +71,7 @@ def train(study: Study, plan: schedule.Plan, watch: Watch, journal: Journal | No
             if journal is not None:
                 journal.write(STAGE, numbers, found)
             results |= dict(zip(numbers, unstacked(found, len(numbers)), strict=True))
-            report(len(results), len(study.members))
+            report(results)
     return Done(results, tuple(dict.fromkeys(reasons)), seconds, programs)
 
 

@@ -1,5 +1,6 @@
 """What a sweep gives: every member's scores, curves, held-out predictions and parameters."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -128,6 +129,13 @@ class Runs:
         if np.isnan(mean).all():
             raise RecipeError("best: no configuration was trained on all folds; give it more time")
         return int(np.nanargmax(mean) if self.upwards(name) else np.nanargmin(mean))
+
+    def best_score(self) -> float:
+        """Give the best mean ``monitor`` of the configurations that are wholly trained; NaN without one."""
+        mean = self.mean()[0]
+        if np.isnan(mean).all():
+            return math.nan
+        return float(np.nanmax(mean) if self.greater else np.nanmin(mean))
 
     def upwards(self, name: str | None = None) -> bool:
         """Whether a greater value of a score (``monitor`` unless named) is better."""

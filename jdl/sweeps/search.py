@@ -60,7 +60,7 @@ def search(
             batch without a score to be bad, so that they lie apart (a "constant liar").
         time_budget: seconds after which no member is begun; what is trained by then is returned.
         folder: where to keep what is trained, so that the same call goes on after it was killed.
-        report: ``report(trained, members)``, after each call of a program.
+        report: ``report(trained, members, best)`` as for ``jdl.sweep``, of all batches so far.
         folds, seeds, stop, schedule, devices, memory_limit: as of ``jdl.sweep``.
 
     A configuration whose training fails is scored as the worst one so far.
@@ -92,9 +92,8 @@ def search(
             configs += tuple(in_order(space, _proposed(trial, found)) for trial in asked)
             study = engine.Study(recipe, configs, members, cut, key, rows)
             left = None if time_budget is None else watch.left
-            parts.append(
-                _trained(study, plan, seeds, left, folder, report and _counting(report, study, trials))
-            )
+            tell = report and _counting(report, study, trials, [part.best_score() for part in parts])
+            parts.append(_trained(study, plan, seeds, left, folder, tell))
             _tell(proposer, asked, parts[-1].mean()[0][-len(asked) :])
     new = [program for program in cached() if id(program) not in before]
     reasons = dict.fromkeys(reason for part in parts for reason in part.facts.schedule)
@@ -113,10 +112,12 @@ def _trained(
     return carried_out(study, plan, seeds, left, own, report)
 
 
-def _counting(report: Report, study: engine.Study, trials: int) -> Report:
-    """Make a batch's report one of the whole search."""
+def _counting(report: Report, study: engine.Study, trials: int, before: list[float]) -> Report:
+    """Make a batch's report one of the whole search, of whose batches ``before`` are the best scores."""
     first, each = int(study.members[0, 0]), int(np.sum(study.members[:, 0] == study.members[0, 0]))
-    return lambda trained, _: report(first * each + trained, trials * each)
+    better = np.fmax if greater(study.recipe(dict(study.configs[0]))) else np.fmin
+    best_of = lambda best: float(better.reduce([*before, best]))
+    return lambda trained, _, best: report(first * each + trained, trials * each, best_of(best))
 
 
 def _merged(parts: Sequence[Runs], facts: Facts) -> Runs:

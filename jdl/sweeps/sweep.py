@@ -18,7 +18,7 @@ from jdl.sweeps.watch import watching
 from jdl.train.check import check_values
 from jdl.train.recipe import Recipe, RecipeError, check_count, check_key, check_recipe
 
-Report = Callable[[int, int], Any]
+Report = Callable[[int, int, float], Any]
 
 
 def sweep(
@@ -59,7 +59,9 @@ def sweep(
         memory_limit: bytes to stay below, most of what is free unless given.
         time_budget: seconds, compiling included, after which no member is begun.
         folder: where to keep what is trained, so that the same call goes on after it was killed.
-        report: ``report(trained, members)``, after each call of a program.
+        report: ``report(trained, members, best)``, after each call of a program: how many are trained and
+            how many there are, and the best mean score of a configuration that is trained on all folds, by
+            the recipe's ``monitor`` (NaN before there is one).
 
     Ctrl-C and SIGTERM end the sweep after the call in hand; what is trained is returned.
 
@@ -96,12 +98,21 @@ def carried_out(
 ) -> Runs:
     """Train a study's members and give what came of it."""
     journal = None if folder is None else Journal(folder, header(study, seeds))
-    tell = report or (lambda trained, members: None)
+    told = Facts(0.0, 0.0, 0, (), "")
+
+    def tell(results: dict[int, Trained]) -> None:
+        if report is not None:
+            report(len(results), len(study.members), _runs(study, seeds, results, told).best_score())
+
     with watching(time_budget) as watch:
         done = engine.train(study, plan, watch, journal, tell)
         ended = "" if len(done.results) == len(study.members) else watch.ended
     facts = Facts(watch.seconds, done.compile_seconds, done.programs, done.reasons, ended)
     results = {number: trimmed(study, number, found) for number, found in sorted(done.results.items())}
+    return _runs(study, seeds, results, facts)
+
+
+def _runs(study: engine.Study, seeds: int, results: dict[int, Trained], facts: Facts) -> Runs:
     return Runs(
         study.recipe, study.configs, study.folds, seeds, study.members, results, study.key, study.data, facts
     )

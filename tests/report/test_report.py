@@ -197,12 +197,37 @@ def test_a_planted_weakness_is_found_and_none_in_noise():
     )
     rows = {"numbers": rng.normal(size=(900, 1)), "categories": rng.integers(0, 4, (900, 1))}
     right = (rng.random(900) < 0.9).astype(float)
-    assert slices.weak(schema, rows, right, greater=True) == []
+    assert slices.weak(schema, pl.DataFrame(), rows, right, greater=True) == []
     inside = rows["categories"][:, 0] == 2
     right[inside] = rng.random(inside.sum()) < 0.5
-    found = slices.weak(schema, rows, right, greater=True)
+    found = slices.weak(schema, pl.DataFrame(), rows, right, greater=True)
     assert [one.name for one in found] == ["town = Bath"] and found[0].rows == inside.sum()
     assert found[0].inside == right[inside].mean()
+
+
+def test_a_weakness_in_time_or_length_is_found():
+    rng, vocabulary = np.random.default_rng(0), ["fine", "words", "on", "paper", "say", "it", "better"]
+    frame = pl.DataFrame(
+        {
+            "day": pl.date_range(pl.date(2020, 1, 1), pl.date(2021, 12, 31), eager=True),
+            "note": [" ".join(rng.choice(vocabulary, 4 * (1 + i % 5))) for i in range(731)],
+            "y": [float(i % 7) for i in range(731)],
+        }
+    ).with_columns(pl.when(pl.int_range(731) % 10 == 0).then(None).otherwise("note").alias("note"))
+    schema = infer_schema(frame, "y")
+    assert [part.name for part in (*schema.dates, *schema.texts)] == ["day", "note"]
+    rows = schema.encode(frame)
+    noise = rng.normal(size=731)
+    late = noise + 5 * (np.arange(731) >= 549)
+    assert (
+        slices.weak(schema, frame, rows, late, greater=False)[0].name == "day from 2021-07-01 to 2021-12-31"
+    )
+    empty = noise + 5 * (np.arange(731) % 10 == 0)
+    (found,) = slices.weak(schema, frame, rows, empty, greater=False)
+    assert found.name == "length of note is missing" and found.rows == 74
+    long = noise + 5 * (np.arange(731) % 5 == 4)
+    (found,) = slices.weak(schema, frame, rows, long, greater=False)
+    assert found.name.startswith("length of note from ") and found.name.endswith("characters")
 
 
 def test_columns_that_matter_come_first():

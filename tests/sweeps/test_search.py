@@ -40,7 +40,7 @@ def found(tmp_path_factory):
     pytest.importorskip("optuna")
     folder = tmp_path_factory.mktemp("search") / "journal"
     told = []
-    runs = asked(folder=folder, report=lambda trained, members: told.append((trained, members)))
+    runs = asked(folder=folder, report=lambda *facts: told.append(facts))
     return runs, told, folder
 
 
@@ -48,7 +48,10 @@ def test_all_configurations_are_one_sweep(found):
     runs, told, _ = found
     assert len(runs.configs) == 7 and len(runs.results) == len(runs.members) == 28 and runs.facts.ended == ""
     assert np.isfinite(runs.scores()).all() and runs.table().height == 7
-    assert told[-1] == (28, 28) and sorted(told) == told
+    assert told[-1] == (28, 28, runs.best_score()) and sorted(told, key=lambda facts: facts[0]) == told
+    assert runs.best_score() == runs.mean()[0][runs.best()]
+    scores = [best for _, _, best in told]
+    assert scores == sorted(scores, reverse=not runs.greater)
     for config in runs.configs:
         assert ("scale" in config) == (config["kind"] == "scaled") and config["cut"].shape == ()
         assert list(config) == [name for name in SPACE if name in config]

@@ -152,7 +152,7 @@ def test_refit_trains_on_all_rows_for_the_median_best_epoch(runs):
 def test_a_signal_ends_a_sweep_after_the_call_in_hand(monkeypatch):
     monkeypatch.setattr(engine, "CALL", 1e-9)  # a round in each call
     before = signal.getsignal(signal.SIGTERM)
-    report = lambda done, members: os.kill(os.getpid(), signal.SIGTERM) if done == 4 else None
+    report = lambda done, members, best: os.kill(os.getpid(), signal.SIGTERM) if done == 4 else None
     found = swept(schedule="map", report=report)
     assert len(found.results) == 4 and found.facts.ended == "interrupted"
     assert signal.getsignal(signal.SIGTERM) is before
@@ -191,7 +191,7 @@ def test_a_killed_sweep_goes_on_from_its_folder(tmp_path, monkeypatch, runs):
     monkeypatch.setattr(engine, "CALL", 1e-9)
     folder = tmp_path / "sweep"
 
-    def killed(done, members):
+    def killed(done, members, best):
         if done == 6:
             raise SystemExit
 
@@ -199,7 +199,7 @@ def test_a_killed_sweep_goes_on_from_its_folder(tmp_path, monkeypatch, runs):
         swept(schedule="map", folder=folder, report=killed)
     (folder / "members-0000099.npz.part").write_bytes(b"half a file")
     trained = []
-    found = swept(schedule="map", folder=folder, report=lambda done, members: trained.append(done))
+    found = swept(schedule="map", folder=folder, report=lambda done, members, best: trained.append(done))
     assert trained == [8, 10, 12]
     for number, expected in runs.results.items():
         assert_same_bits(found.results[number], expected)
