@@ -14,8 +14,11 @@ python benchmarks/categories.py [--tables number,class,noise,movies,clothing] [-
 `jdl` is what `jdl fit` does. The others encode categories of more than 64 levels by the target, out of fold
 (`TargetEncoder`), and the rest one-hot.
 
-The promise: jdl's score is at least that of `TargetEncoder` and scikit-learn's network, or one standard error
-of the paired difference less; on noise its AUC is not off 0.5 by more than 0.02. Without it the exit is 1.
+Movies and clothing are cut anew by each seed, into four fifths and one: their test rows are few, and one cut
+says as much of these as of the models. The promise: jdl's score is at least that of `TargetEncoder` and
+scikit-learn's network, or one standard error of the paired difference less (of cuts: corrected for the rows
+they share, Nadeau and Bengio 2003, see `sweeps.compare`); on noise its AUC is not off 0.5 by more than 0.02.
+Without it the exit is 1.
 The last lines tell how well noise is told by what training rows are given as encoding, and by that of all.
 `--inside` scores a fifth of the training rows and never the test rows: for making choices.
 """
@@ -30,7 +33,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import tables
-from paired import Cell, Fit, aligned, arguments, draws, estimate, run, written
+from paired import Cell, Fit, aligned, arguments, difference, draws, estimate, run, written
 from sklearn.metrics import roc_auc_score
 from tables import Source
 from tabular_peers import jdl_fit, sklearn_models
@@ -40,6 +43,7 @@ from jdl import features
 LEVELS, ROWS, MOST = 10_000, 50_000, 64
 CHANCE = 0.02  # how far an AUC of noise may be off 0.5
 OURS, PEER = "jdl", "TargetEncoder, MLP"
+ANEW = ("movies", "clothing")
 
 
 def main() -> int:
@@ -48,7 +52,7 @@ def main() -> int:
     contenders = {name: CONTENDERS[name] for name in options.only or CONTENDERS}
     cells: list[Cell] = []
     tables.SOURCES.update(SOURCES)
-    for table, seed in draws(options, 10**9):
+    for table, seed in draws(options, 10**9, ANEW):
         cells += run(table, "", seed, contenders)
         written(options.out, compared(cells), cells)
     found = compared(cells)
@@ -66,7 +70,9 @@ def compared(cells: Sequence[Cell]) -> list[dict[str, str]]:
     for table, who in dict.fromkeys((cell.table, cell.contender) for cell in cells):
         seeds = [seed for some, other, seed in good if (some, other) == (table, who)]
         score = estimate([abs(good[table, who, seed]) for seed in seeds])
-        gain = estimate([good[table, OURS, seed] - good[table, who, seed] for seed in seeds])
+        gain = difference(
+            [(good[table, OURS, seed], good[table, who, seed]) for seed in seeds], table in ANEW
+        )
         broken = who == PEER and gain.mean < -gain.error
         if table == "noise":
             broken = who == OURS and abs(score.mean - 0.5) > CHANCE

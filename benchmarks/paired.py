@@ -2,13 +2,14 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+import polars as pl
 from measure import machine
 from sklearn.model_selection import train_test_split
 from step import names
@@ -16,7 +17,10 @@ from tables import SOURCES, Table, load, prepare
 from tabular_peers import Fitted
 from tabular_peers.scores import score
 
+from jdl.sweeps.compare import paired
+
 PACKAGES = ("jax", "jaxlib", "numpy", "polars", "scikit-learn", "lightgbm")
+HELD = 0.2  # of the rows, where a seed cuts its own
 FALLS = ("rmse", "log_loss", "mae")  # scores that are better the smaller they are
 
 Fit = Callable[[Table, int], Fitted]
@@ -53,6 +57,17 @@ def estimate(values: Sequence[float]) -> Estimate:
     return Estimate(mean(values), stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0)
 
 
+def difference(pairs: Sequence[tuple[float, float]], cuts: bool) -> Estimate:
+    """Give the mean difference of pairs, one a seed, and how far it may be off.
+
+    Where each seed ``cuts`` the rows anew, it is the larger for the training rows that cuts share.
+    """
+    if not cuts or len(pairs) < 2:
+        return estimate([first - second for first, second in pairs])
+    found = paired(*zip(*pairs, strict=True), HELD / (1 - HELD))
+    return Estimate(found.difference, found.error)
+
+
 def arguments(about: str, tables: Sequence[str], known: Sequence[str] = tuple(SOURCES)) -> argparse.Namespace:
     """Read the command line."""
     plain = argparse.RawDescriptionHelpFormatter
@@ -66,19 +81,25 @@ def arguments(about: str, tables: Sequence[str], known: Sequence[str] = tuple(SO
     return parser.parse_args()
 
 
-def drawn(table: Table, seed: int, rows: int, inside: bool) -> Table:
-    """Draw at most ``rows`` training rows; ``inside`` scores a fifth of the training rows."""
+def cut(rows: pl.DataFrame, table: Table, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Cut a fifth of the rows off, by the seed."""
+    strata = rows[table.target].to_numpy() if table.classes else None
+    kept, held = train_test_split(np.arange(len(rows)), test_size=HELD, random_state=seed, stratify=strata)
+    return rows[kept], rows[held]
+
+
+def drawn(table: Table, seed: int, rows: int, inside: bool, anew: bool = False) -> Table:
+    """Draw at most ``rows`` training rows.
+
+    ``inside`` scores a fifth of the training rows, ``anew`` a fifth of all: a seed's own.
+    """
     train, test = table.train, table.test
-    if inside:
-        strata = train[table.target].to_numpy() if table.classes else None
-        kept, held = train_test_split(
-            np.arange(len(train)), test_size=0.2, random_state=seed, stratify=strata
-        )
-        train, test = train[kept], train[held]
+    if inside or anew:
+        train, test = cut(train if inside else pl.concat([train, test]), table, seed)
     return table._replace(train=train.sample(min(rows, len(train)), seed=seed, shuffle=True), test=test)
 
 
-def draws(options: argparse.Namespace, rows: int) -> Iterator[tuple[Table, int]]:
+def draws(options: argparse.Namespace, rows: int, anew: Collection[str] = ()) -> Iterator[tuple[Table, int]]:
     """Give every draw of every table asked for, with its seed; compiled programs are kept meanwhile."""
     with TemporaryDirectory() as folder:
         kept_programs(f"{folder}/programs")
@@ -86,7 +107,7 @@ def draws(options: argparse.Namespace, rows: int) -> Iterator[tuple[Table, int]]
         for name in options.tables:
             whole = load(Path(folder), name)
             for seed in range(options.seeds):
-                yield drawn(whole, seed, rows, options.inside), seed
+                yield drawn(whole, seed, rows, options.inside, name in anew), seed
 
 
 def run(table: Table, way: str, seed: int, contenders: Mapping[str, Fit]) -> list[Cell]:
