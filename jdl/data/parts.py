@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pa_parquet
 
 from jdl.data import stream_files
 from jdl.data.errors import DataError
 from jdl.data.nulls import clean
-from jdl.data.read import files_of, read_table
+from jdl.data.read import files_of, of_several_types, read_table, require_same_columns
 from jdl.data.stream_csv import to_parquet
 
 ROWS = 2**17  # of a part at most
@@ -25,8 +26,8 @@ def read_parts(
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     """Read what ``read_table`` reads, in parts of at most ``rows`` rows, each with the number of its first.
 
-    Parquet files are read by row groups, and of them the named ``columns`` alone; one CSV or TSV file is
-    first brought into a temporary Parquet file, a block at a time. Other tables are read whole and cut.
+    Parquet files are read by row groups, and of them the named ``columns`` alone; CSV and TSV files are first
+    brought into temporary Parquet files, a block at a time. Other tables are read whole and cut.
 
     Raises:
         DataError: as ``read_table``; of a Parquet file, a column that is not there.
@@ -37,9 +38,13 @@ def read_parts(
     paths = files_of(Path(source)) if isinstance(source, str | os.PathLike) else []
     if paths and all(path.suffix.lower() in _PARQUET for path in paths):
         yield from _groups(paths, columns, rows)
-    elif len(paths) == 1 and paths[0].suffix.lower() in _TEXT:
+    elif paths and all(path.suffix.lower() in _TEXT for path in paths):
         with tempfile.TemporaryDirectory() as folder:
-            yield from _groups([to_parquet(paths[0], folder, text)], (), rows)
+            first = 0
+            for path in _converted(paths, folder, set(text)):
+                for before, part in _groups([path], (), rows):
+                    yield first + before, part
+                first += pa_parquet.read_metadata(path).num_rows
     else:
         yield from cut(0, read_table(source, text), rows)
 
@@ -55,6 +60,15 @@ def counted_from(first: int) -> Iterator[None]:
         row = error.row + first
         message = f", row {row}:".join(str(error).rsplit(f", row {error.row}:", 1))
         raise DataError(message, column=error.column, row=row) from None
+
+
+def _converted(paths: list[Path], folder: str, text: set[str]) -> list[Path]:
+    """Bring text files into Parquet: what is text in one of them is text in all, as ``read_table`` has it."""
+    made = [to_parquet(path, folder, text) for path in paths]
+    heads = [pl.read_parquet(path, n_rows=0) for path in made]
+    require_same_columns(paths, heads)
+    mixed = of_several_types(heads)
+    return [to_parquet(path, folder, text | mixed) for path in paths] if mixed else made
 
 
 def _groups(paths: list[Path], columns: Collection[str], rows: int) -> Iterator[tuple[int, pl.DataFrame]]:

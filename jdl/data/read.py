@@ -74,9 +74,9 @@ def _is_table(path: Path) -> bool:
 
 def _read_all(files: Sequence[Path], text: Collection[str]) -> pl.DataFrame:
     frames = [read_file(path, text) for path in files]
-    _require_same_columns(files, frames)
+    require_same_columns(files, frames)
     frames = [frame.select(frames[0].columns) for frame in frames]
-    mixed = {name for name in frames[0].columns if _differ([frame[name].dtype for frame in frames])}
+    mixed = of_several_types(frames)
     if mixed:  # one file holds text where another holds what looks like numbers
         frames = [_with_text(path, frame, mixed, text) for path, frame in zip(files, frames, strict=True)]
     for path, frame in zip(files, frames, strict=True):
@@ -96,7 +96,8 @@ def _with_text(path: Path, frame: pl.DataFrame, mixed: set[str], text: Collectio
     return frame.with_columns(again[name] for name in mixed)
 
 
-def _require_same_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame]) -> None:
+def require_same_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame]) -> None:
+    """Raise ``DataError`` where a file lacks a column of the first, or has a further one."""
     first = set(frames[0].columns)
     for path, frame in zip(files, frames, strict=True):
         lacking, further = sorted(first - set(frame.columns)), sorted(set(frame.columns) - first)
@@ -107,6 +108,11 @@ def _require_same_columns(files: Sequence[Path], frames: Sequence[pl.DataFrame])
                 f"{path}: {' and '.join(found)}, compared with {files[0]}; "
                 "the files of a table need the same columns"
             )
+
+
+def of_several_types(frames: Sequence[pl.DataFrame]) -> set[str]:
+    """Name the columns that cannot be put one behind the other as they are."""
+    return {name for name in frames[0].columns if _differ([frame[name].dtype for frame in frames])}
 
 
 def _differ(types: Sequence[pl.DataType]) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from jdl.estimators.recipes import check_known
 from jdl.sweeps import Runs, sweep
 from jdl.train.recipe import Run
@@ -28,6 +30,7 @@ def _space(hyper: dict[str, Any], search: Any) -> Any:
     if isinstance(search, dict):
         check_known("search", search, hyper)
         return {name: [value] for name, value in hyper.items() if name not in search} | {
-            name: list(values) for name, values in search.items()
+            name: list(values) if isinstance(values, tuple | np.ndarray) else values
+            for name, values in search.items()
         }
     return [hyper | dict(config) for config in search]

@@ -59,6 +59,22 @@ def test_folders_and_patterns_are_read_in_order(frame: pl.DataFrame, tmp_path: P
         assert [first for first, _ in parts] == [0, 5, 8, 13, 16, 21]
 
 
+def test_text_files_of_a_folder_are_one_table(frame: pl.DataFrame, tmp_path: Path) -> None:
+    written(frame[:9].with_columns(place=pl.lit(7)), tmp_path / "0.csv")
+    written(
+        frame[9:].with_columns(place=pl.lit("7b")).select(reversed([*frame.columns, "place"])),
+        tmp_path / "1.tsv",
+    )
+    parts = list(read_parts(tmp_path, rows=4))
+    assert [first for first, _ in parts] == [0, 4, 8, 9, 13, 17, 21]
+    whole = read_table(tmp_path)
+    assert whole["place"].to_list() == ["7"] * 9 + ["7b"] * 14
+    assert_frame_equal(pl.concat([part.select(whole.columns) for _, part in parts]), whole)
+    written(frame.drop("day"), tmp_path / "2.csv")
+    with pytest.raises(DataError, match="2.csv: lacks the column 'day'"):
+        list(read_parts(tmp_path))
+
+
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_errors_count_rows_of_the_whole(first: int, row: int) -> None:
     with pytest.raises(DataError) as caught, counted_from(first):

@@ -20,6 +20,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 import jdl
 from jdl import nn
 from jdl.estimators.rows import bucket, padded
+from jdl.sweeps import uniform
 
 # Repeating a row is not giving it twice the weight where batches are drawn at random: the rows that come
 # together differ. scikit-learn's own SGDClassifier and SGDRegressor are expected to fail these two as well.
@@ -192,6 +193,11 @@ def test_bad_input_is_named(iris, classifier):
             "hyper: found 'lr', needs one of",
         ),
         (lambda: jdl.Classifier(search={}).fit(x, y), ValueError, "need folds to compare by; give cv"),
+        (
+            lambda: jdl.Classifier("linear", cv=3, search={"learning_rate": uniform(0, 1)}).fit(x, y),
+            jdl.train.RecipeError,
+            "a range has no grid, needs a list or choice",
+        ),
         (lambda: jdl.Classifier(validation=1.0).fit(x, y), ValueError, "validation: found 1.0"),
         (lambda: classifier.predict(x[:, :2]), ValueError, "X has 2 features, but Classifier is expecting 4"),
         (lambda: jdl.Regressor().fit(x, [np.nan] * 150), ValueError, "y contains NaN"),
