@@ -28,6 +28,7 @@ import numpy as np
 import onnxruntime
 import polars as pl
 from measure import machine
+from raw_rows import with_bytes, with_texts
 from serve_process import trained
 
 from jdl import datasets, io
@@ -57,10 +58,13 @@ def main() -> int:
         calls = {"jdl": lambda: model.predict_table(rows).to_numpy()[:, 1:].astype(float)}
         calls |= {"onnx": of_onnx(model, rows, files["onnx"]["path"])}
         calls |= {"stablehlo": of_stablehlo(model, rows, files["stablehlo"]["path"])}
-        calls |= {"float64": lambda: in_float64(model, rows)}
-        found = compared(calls, options.turns)
+        expected = calls["jdl"]()
+        found = {name: apart(call(), expected) for name, call in calls.items()}
+        for name, took in timed(calls, options.turns).items():
+            found[name] |= {"predict_ms": took}
         for name, about in files.items():
             found[name] |= {key: value for key, value in about.items() if key != "path"}
+        found["float64"] = apart(in_float64(model, rows), expected)
     record = {"machine": machine(PACKAGES), "network": model.network, "rows": len(rows), "files": found}
     options.out.write_text(json.dumps(record, indent=1) + "\n")
     for name, about in found.items():
@@ -79,28 +83,15 @@ def written(model: Model, export: Callable[[Model, Path], None], path: Path) -> 
 def of_onnx(model: Model, rows: pl.DataFrame, path: Path) -> Callable[[], np.ndarray]:
     """Give what ONNX Runtime predicts of raw columns."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    columns = numbers(model, rows)
-    columns |= {
-        part.name: np.array(rows[part.name].fill_null("").to_list(), object)
-        for part in model.schema.categories
-    }
+    columns = with_texts(model, rows)
     return lambda: session.run(["probability"], columns)[0]
 
 
 def of_stablehlo(model: Model, rows: pl.DataFrame, path: Path) -> Callable[[], np.ndarray]:
     """Give what JAX predicts of raw columns by the file alone."""
     called = jax.jit(jax.export.deserialize(path.read_bytes()).call)
-    columns = numbers(model, rows)
-    columns |= {part.name: io.as_bytes(rows[part.name].to_list()) for part in model.schema.categories}
+    columns = with_bytes(model, rows)
     return lambda: np.asarray(called(columns)["probability"])
-
-
-def numbers(model: Model, rows: pl.DataFrame) -> dict[str, Any]:
-    """Give the columns of numbers."""
-    return {
-        part.name: rows[part.name].cast(pl.Float32).fill_null(np.nan).to_numpy()
-        for part in model.schema.numbers
-    }
 
 
 def in_float64(model: Model, rows: pl.DataFrame) -> np.ndarray:
@@ -116,25 +107,21 @@ def in_float64(model: Model, rows: pl.DataFrame) -> np.ndarray:
         return np.asarray(predict(wide(dict(model.schema.encode(rows)))))
 
 
-def compared(calls: dict[str, Callable], turns: int) -> dict[str, dict]:
-    """Compare the first results with jdl's, then time all in turns."""
-    expected = calls["jdl"]()
-    off = {name: np.abs(call() - expected).max(1) for name, call in calls.items()}
+def apart(found: np.ndarray, expected: np.ndarray) -> dict[str, float]:
+    """Give the greatest difference, and how many rows differ by more than what is promised."""
+    off = np.abs(found - expected).max(1)
+    return {"worst": float(off.max()), "rows_off": int((off > PROMISE).sum())}
+
+
+def timed(calls: dict[str, Callable], turns: int) -> dict[str, float]:
+    """Give the median milliseconds of each call, the calls taking turns."""
     took: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
             start = time.perf_counter()
             call()
             took[name].append(1e3 * (time.perf_counter() - start))
-    found = {
-        name: {"worst": float(off[name].max()), "rows_off": int((off[name] > PROMISE).sum())}
-        for name in calls
-    }
-    del took["float64"]  # compiled at every call
-    return {
-        name: about | ({"predict_ms": median(took[name])} if name in took else {})
-        for name, about in found.items()
-    }
+    return {name: median(times) for name, times in took.items()}
 
 
 if __name__ == "__main__":

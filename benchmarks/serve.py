@@ -38,6 +38,7 @@ import jax
 import numpy as np
 import polars as pl
 from measure import machine
+from raw_rows import with_bytes, with_texts
 from serve_load import load
 from serve_process import served, trained
 
@@ -96,8 +97,7 @@ def contenders(model: Model, scratch: Path) -> dict[str, Call]:
     encoded = model.schema.encode(frame[:1])
     io.export(model, scratch / "model.stablehlo", platforms=("cpu",))
     called = jax.jit(jax.export.deserialize((scratch / "model.stablehlo").read_bytes()).call)
-    raw: dict[str, Any] = {part.name: np.array([row[part.name]], np.float32) for part in model.schema.numbers}
-    raw |= {part.name: io.as_bytes([row[part.name]]) for part in model.schema.categories}
+    raw = with_bytes(model, frame[:1])
     placed = jax.device_put(raw)
     peers = scikit_learn(train, test)
     needed = model.predict_table(frame[:1]).to_numpy()[:, 1:].astype(float)
@@ -117,10 +117,7 @@ def as_onnx(model: Model, frame: pl.DataFrame, path: Path) -> dict[str, Call]:
     if not (find_spec("onnx") and find_spec("onnxruntime")):
         return {}
     io.export_onnx(model, path)
-    raw: dict[str, Any] = {
-        part.name: frame[part.name].to_numpy().astype(np.float32) for part in model.schema.numbers
-    }
-    raw |= {part.name: np.array(frame[part.name].to_list(), object) for part in model.schema.categories}
+    raw = with_texts(model, frame)
     session = one_thread(path)
     return {"jdl, exported to ONNX": lambda: session.run(["probability"], raw)}
 

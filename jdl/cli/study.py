@@ -164,15 +164,14 @@ def _fingerprint(job: Study, rows: dict[str, NDArray], target: NDArray) -> Facts
 def _peak() -> int | None:
     """Give the MiB the run took at its peak: on an accelerator its memory, else the whole process's."""
     device = jax.local_devices()[0].memory_stats()
-    if device is not None:
+    if device and "peak_bytes_in_use" in device:
         return round(device["peak_bytes_in_use"] / 2**20)
     if sys.platform == "win32":  # which has no such count
         return None
     import resource
 
-    return round(
-        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (20 if sys.platform == "darwin" else 10)
-    )
+    unit = 1 if sys.platform == "darwin" else 2**10  # bytes
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
 
 
 def _take(rows: dict[str, NDArray], part: NDArray) -> dict[str, NDArray]:

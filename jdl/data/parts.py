@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pa_parquet
 
 from jdl.data import stream_files
 from jdl.data.errors import DataError
@@ -40,11 +39,7 @@ def read_parts(
         yield from _groups(paths, columns, rows)
     elif paths and all(path.suffix.lower() in _TEXT for path in paths):
         with tempfile.TemporaryDirectory() as folder:
-            first = 0
-            for path in _converted(paths, folder, set(text)):
-                for before, part in _groups([path], (), rows):
-                    yield first + before, part
-                first += pa_parquet.read_metadata(path).num_rows
+            yield from _groups(_converted(paths, folder, set(text)), (), rows)
     else:
         yield from cut(0, read_table(source, text), rows)
 

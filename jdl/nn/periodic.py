@@ -48,6 +48,8 @@ def periodic(width: int = 8, *, frequencies: int = 32, lowest: Any = 0.05, highe
         w = my.param("w", (p, 2 * frequencies, width), inits.uniform(-bound, bound))
         b = my.param("b", (p, width), inits.zeros)
         turns = f * x[:, None]
+        # Not as one vector: XLA:CPU makes a concatenation element by element, and with each of them anew
+        # what the number was prepared by.
         mixed = lambda waves, weights: jnp.einsum("pf,pfw->pw", waves, weights)
         return jax.nn.relu(
             mixed(cosine(turns), w[:, :frequencies]) + mixed(sine(turns), w[:, frequencies:]) + b

@@ -71,26 +71,16 @@ def scores(judged: Judged) -> str:
 def columns(judged: Judged) -> str:
     """Say what each column is, how much of it is missing and how its values lie."""
     schema, rows = judged.schema, judged.rows
-    count = len(judged.target)
-    found: list[list[Any]] = []
-    for i, number in enumerate(schema.numbers):
-        values = rows["numbers"][:, i]
-        there = values[np.isfinite(values)]
-        counts = np.histogram(there, 16)[0] if len(there) else np.zeros(1)
-        found.append([number.name, number.kind, 100 * (1 - len(there) / count), _spark(number.name, counts)])
+    found = [
+        _ordered(number.name, number.kind, rows["numbers"][:, i]) for i, number in enumerate(schema.numbers)
+    ]
     for i, category in enumerate(schema.categories):
         codes = rows["categories"][:, i]
         counts = np.sort(np.bincount(codes, minlength=1 + len(category.levels))[1:])[::-1][:24]
         says = f"category of {len(category.levels)}"
         found.append([category.name, says, 100 * float((codes == 0).mean()), _spark(category.name, counts)])
-    others: list[tuple[str, str, NDArray]] = [
-        (date.name, date.kind, slices.days(rows, i)) for i, date in enumerate(schema.dates)
-    ]
-    others += [(part.name, "text", slices.lengths(judged.frame, part.name)) for part in schema.texts]
-    for name, kind, values in others:
-        there = values[np.isfinite(values)]
-        counts = np.histogram(there, 16)[0] if len(there) else np.zeros(1)
-        found.append([name, kind, 100 * (1 - len(there) / count), _spark(name, counts)])
+    found += [_ordered(date.name, date.kind, slices.days(rows, i)) for i, date in enumerate(schema.dates)]
+    found += [_ordered(part.name, "text", slices.lengths(judged.frame, part.name)) for part in schema.texts]
     dropped = [f"{part.name} ({part.reason})" for part in schema.dropped]
     notes = [html.text("Left out: " + "; ".join(dropped), "soft")] if dropped else []
     notes += [html.text(note, "soft") for note in schema.notes]
@@ -214,6 +204,13 @@ def _calibration(sure: NDArray, hit: NDArray) -> tuple[NDArray, NDArray, float]:
     groups = np.array_split(np.argsort(sure, kind="stable"), min(BINS, len(sure)))
     xs, ys = (np.array([values[rows].mean() for rows in groups]) for values in (sure, hit))
     return xs, ys, float(np.average(np.abs(xs - ys), weights=[len(rows) for rows in groups]))
+
+
+def _ordered(name: str, kind: str, values: NDArray) -> list[Any]:
+    """Give the row of a column whose values have an order; NaN is what is missing."""
+    there = values[np.isfinite(values)]
+    counts = np.histogram(there, 16)[0] if len(there) else np.zeros(1)
+    return [name, kind, 100 * (1 - len(there) / len(values)), _spark(name, counts)]
 
 
 def _spark(name: str, counts: NDArray) -> html.Raw:

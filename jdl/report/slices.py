@@ -100,12 +100,4 @@ def days(rows: dict[str, NDArray], i: int) -> NDArray:
 
 def lengths(frame: pl.DataFrame, name: str) -> NDArray:
     """Give the characters of each text, NaN where there is none."""
-    return (
-        frame[name]
-        .cast(pl.String)
-        .str.strip_chars()
-        .str.len_chars()
-        .cast(pl.Float64)
-        .fill_null(np.nan)
-        .to_numpy()
-    )
+    return frame[name].cast(pl.String).str.len_chars().cast(pl.Float64).to_numpy()

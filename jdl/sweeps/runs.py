@@ -1,6 +1,5 @@
 """What a sweep gives: every member's scores, curves, held-out predictions and parameters."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -132,10 +131,8 @@ class Runs:
 
     def best_score(self) -> float:
         """Give the best mean ``monitor`` of the configurations that are wholly trained; NaN without one."""
-        mean = self.mean()[0]
-        if np.isnan(mean).all():
-            return math.nan
-        return float(np.nanmax(mean) if self.greater else np.nanmin(mean))
+        better = np.fmax if self.greater else np.fmin  # of NaN and a number, the number
+        return float(better.reduce(self.mean()[0]))
 
     def upwards(self, name: str | None = None) -> bool:
         """Whether a greater value of a score (``monitor`` unless named) is better."""

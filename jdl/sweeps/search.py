@@ -81,7 +81,8 @@ def search(
     cut = splits(data, folds, stop, key)
     each = len(cut) * seeds  # members of a configuration
     plan = schedules.checked(schedule, devices, memory_limit)._replace(room=min(batch, trials) * each)
-    proposer = _proposer(sampler, key, greater(recipe(example)))
+    up = greater(recipe(example))
+    proposer = _proposer(sampler, key, up)
     before = {id(program) for program in cached()}
     configs: tuple[Config, ...] = ()
     parts: list[Runs] = []
@@ -92,7 +93,8 @@ def search(
             configs += tuple(in_order(space, _proposed(trial, found)) for trial in asked)
             study = engine.Study(recipe, configs, members, cut, key, rows)
             left = None if time_budget is None else watch.left
-            tell = report and _counting(report, study, trials, [part.best_score() for part in parts])
+            best = [part.best_score() for part in parts]
+            tell = report and _counting(report, study, trials, best, np.fmax if up else np.fmin)
             parts.append(_trained(study, plan, seeds, left, folder, tell))
             _tell(proposer, asked, parts[-1].mean()[0][-len(asked) :])
     new = [program for program in cached() if id(program) not in before]
@@ -112,10 +114,11 @@ def _trained(
     return carried_out(study, plan, seeds, left, own, report)
 
 
-def _counting(report: Report, study: engine.Study, trials: int, before: list[float]) -> Report:
+def _counting(
+    report: Report, study: engine.Study, trials: int, before: list[float], better: np.ufunc
+) -> Report:
     """Make a batch's report one of the whole search, of whose batches ``before`` are the best scores."""
     first, each = int(study.members[0, 0]), int(np.sum(study.members[:, 0] == study.members[0, 0]))
-    better = np.fmax if greater(study.recipe(dict(study.configs[0]))) else np.fmin
     best_of = lambda best: float(better.reduce([*before, best]))
     return lambda trained, _, best: report(first * each + trained, trials * each, best_of(best))
 

@@ -81,9 +81,7 @@ def model_of(
         )
         for name in shapes
     ]
-    count = [
-        helper.make_node("Shape", [names[0]], [graph.rows], start=0, end=1),
-    ]
+    count = helper.make_node("Shape", [names[0]], [graph.rows], start=0, end=1)
     last = [
         helper.make_node("Identity", [graph.name(value)], [name])
         for name, value in zip(sorted(shapes), outputs, strict=True)
@@ -91,7 +89,7 @@ def model_of(
     constants = [
         optional("onnx").numpy_helper.from_array(value, name) for name, value in graph.constants.items()
     ]
-    whole = helper.make_graph([*count, *graph.head, *graph.nodes, *last], "jdl", declared, found, constants)
+    whole = helper.make_graph([count, *graph.head, *graph.nodes, *last], "jdl", declared, found, constants)
     opsets = [helper.make_opsetid("", OPSET)] + (
         [helper.make_opsetid("ai.onnx.ml", ML_OPSET)] if texts else []
     )

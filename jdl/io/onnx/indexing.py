@@ -43,7 +43,7 @@ def _linear(
     coordinates: dict[int, tuple[int | None, int | None, int, int | None]],
     batch: Sequence[int],
     rank: int,
-    mode: Any,
+    mode: Mode,
 ) -> tuple[Any, Any]:
     """Number elements of ``shape``: a tensor of ``rank`` axes, and whether each is inside if it may not be.
 
@@ -55,7 +55,7 @@ def _linear(
         here: Any = np.zeros([1] * rank, np.int64)
         if number is not None:
             start = _start_of(graph, places, number)
-            if Mode.from_any(mode) != Mode.PROMISE_IN_BOUNDS:
+            if mode != Mode.PROMISE_IN_BOUNDS:
                 start, ok = _bounds(graph, start, shape[i], width)
                 inside = _both(graph, inside, ok, "And")
             here = _at(graph, start, batch, rank)
@@ -70,7 +70,8 @@ def _linear(
 
 
 def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
-    numbers, widths, mode = (equation.params[n] for n in ("dimension_numbers", "slice_sizes", "mode"))
+    numbers, widths = equation.params["dimension_numbers"], equation.params["slice_sizes"]
+    mode = Mode.from_any(equation.params["mode"])
     (shape, asked), out = (var.aval.shape for var in equation.invars), equation.outvars[0].aval
     batched = dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True))
     window = [i for i in range(len(shape)) if i not in numbers.collapsed_slice_dims and i not in batched]
@@ -97,10 +98,11 @@ def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     outer = [asked[i] for i in batch] + [widths[i] for i in moving]
     size = int(np.prod([shape[i] for i in picked], dtype=object)) if picked else 1
     rows = graph.reshape(graph.transpose(x, picked + free), [size, *(shape[i] for i in free)])
+    # The places of a single coordinate have the shape that is asked for.
     whole = not moving and len(coordinates) == 1 and set(coordinates) <= set(numbers.start_index_map)
     found = graph.op("Gather", rows, linear if whole else graph.expand(linear, outer), axis=0)
     full = batch + [many + window.index(i) for i in moving + free]
-    if inside is not None and Mode.from_any(mode) == Mode.FILL_OR_DROP:
+    if inside is not None and mode == Mode.FILL_OR_DROP:
         mask = _at(graph, inside, batch, len(full))
         found = graph.where(mask, found, _fill(equation.params["fill_value"], out.dtype))
     # `full` names each axis: rows first, then the window's axes in the operand's order.
