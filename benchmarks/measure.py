@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -85,8 +86,10 @@ def machine(packages: tuple[str, ...]) -> dict[str, object]:
     for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
+    accelerator = gpu()
     return {
         "processor": processor(),
+        **({"gpu": accelerator} if accelerator else {}),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -101,3 +104,12 @@ def processor() -> str:
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     return platform.processor() or platform.machine()
+
+
+def gpu() -> str | None:
+    """Give the name of the first NVIDIA GPU, where there is one."""
+    if shutil.which("nvidia-smi") is None:
+        return None
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    found = subprocess.run(command, capture_output=True, text=True)
+    return found.stdout.splitlines()[0] if found.returncode == 0 and found.stdout.strip() else None

@@ -8,6 +8,9 @@ from typing import Any
 # Read when jdl is imported; more devices than cores, so that sharding is exercised on any machine.
 os.environ["JDL_CPU_DEVICES"] = "4"
 
+# Also where there is a GPU; JAX_PLATFORMS=cuda asks for it, where tests of several devices have but one.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
 # Tests compile thousands of tiny programs and run each once: code that is quick to make takes half the time.
 # Examples compile as users do, so do tests that compare programs bit for bit (``optimised``, tests/quick.py).
 # The newest JAX's XLA may not know these flags.

@@ -50,7 +50,7 @@ def test_ratios_are_of_the_same_turn(module):
     ours = [record((2.0, 2.0), (1.0, 1.0)), record((4.0, 4.0), (10.0, 1.0)), record((2.0, 2.0), (1.0, 1.0))]
     loop = [record((8.0, 8.0), (6.0, 6.0)), record((8.0, 8.0), (70.0, 6.0)), record((2.0, 2.0), (8.0, 8.0))]
     contenders = {"jdl": ours, "torch-loop": loop, "skorch-grid": [{"failed": True}]}
-    text = "\n".join(report.section("digits", {"size": size, "contenders": contenders}))
+    text = "\n".join(report.section("digits", {"size": size, "contenders": contenders}, report.NEEDED))
     assert "- warm, to the fastest loop (torch-loop): 7.00, needs 6.0" in text
     assert "- cold, to the fastest of all (torch-loop): 2.00, needs 1.0" in text
     assert "Failed: skorch-grid." in text

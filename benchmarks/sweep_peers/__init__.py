@@ -14,6 +14,7 @@ size, each drawn anew in every epoch, each package with its own starting values;
 - PyTorch stacked: ``torch.func`` (``vmap`` of ``grad``), or batched products written by hand; Adam on the
   stacked parameters with a learning rate for each member; so many members at once, by one process on all
   cores or by two of one thread.
+- On a machine with a GPU, jdl, PyTorch and JAX compute there; the plain loop then is one process.
 - JAX by hand: ``jit(vmap(train))`` over all members with optax.
 - For information, ``jit(vmap(jdl.fit))`` over all members.
 """

@@ -1,4 +1,4 @@
-"""PyTorch: a loop over members, in two processes by joblib."""
+"""PyTorch: a loop over members, in two processes by joblib, or on a GPU one after the other."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -14,7 +14,8 @@ from sweep_peers.cases import Case
 from sweep_peers.cost import now
 from sweep_peers.prepared import prepared
 
-PROCESSES = 2
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+PROCESSES = 2 if DEVICE == "cpu" else 1
 
 
 def build(case: Case) -> Callable[[], Trained]:
@@ -40,7 +41,8 @@ def member(case: Case, rows: NDArray, train: NDArray, held: NDArray, rate: float
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    x, y = torch.from_numpy(rows[train]), torch.from_numpy(case.y[train]).long()
+    torch.set_default_device(DEVICE)
+    x, y = torch.as_tensor(rows[train]), torch.as_tensor(case.y[train]).long()
     network = mlp((x.shape[1], *case.widths, case.classes))
     optimizer = torch.optim.Adam(network.parameters(), rate, fused=True)
     for _ in range(case.epochs):
@@ -50,8 +52,8 @@ def member(case: Case, rows: NDArray, train: NDArray, held: NDArray, rate: float
             functional.cross_entropy(network(inputs), target).backward()
             optimizer.step()
     with torch.inference_mode():
-        found = network(torch.from_numpy(rows[held])).argmax(1)
-    return (found.numpy() == case.y[held]).mean()
+        found = network(torch.as_tensor(rows[held])).argmax(1)
+    return (found.cpu().numpy() == case.y[held]).mean()
 
 
 def mlp(widths: tuple[int, ...]) -> nn.Sequential:

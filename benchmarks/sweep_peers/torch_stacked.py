@@ -15,7 +15,7 @@ from torch.nn import functional
 from sweep_peers import Trained
 from sweep_peers.cases import Case
 from sweep_peers.prepared import prepared, rows
-from sweep_peers.torch_loop import mlp
+from sweep_peers.torch_loop import DEVICE, mlp
 
 Tensors = list[torch.Tensor]
 Network = tuple[Tensors, Callable[..., Tensors], Callable[..., torch.Tensor]]  # parameters, gradient, outputs
@@ -43,12 +43,13 @@ def together(
 ) -> NDArray:
     """Train members side by side; give their accuracies."""
     torch.set_num_threads(threads)
+    torch.set_default_device(DEVICE)
     torch.manual_seed(int(members[0] @ (1 << 20, 1 << 10, 1)))
     count, (config, fold, _) = len(members), members.T
-    table, labels = torch.from_numpy(flat), torch.from_numpy(case.y).long()
+    table, labels = torch.as_tensor(flat), torch.as_tensor(case.y).long()
     own, held, weight = (part[fold] for part in rows(case))
-    own = torch.from_numpy(own)
-    shift = torch.from_numpy(begins[fold])[:, None]
+    own = torch.as_tensor(own)
+    shift = torch.as_tensor(begins[fold])[:, None]
     rate = torch.tensor(case.rates, dtype=torch.float32)[config]
     params, gradient, outputs = make(count, (table.shape[1], *case.widths, case.classes))
     step = adam(params, rate)
@@ -57,9 +58,9 @@ def together(
         for chosen in own.gather(1, order).split(case.batch, 1):
             step(gradient(params, gathered(table, chosen + shift), gathered(labels, chosen)))
     with torch.inference_mode():
-        held = torch.from_numpy(held)
+        held = torch.as_tensor(held)
         found = outputs(params, gathered(table, held + shift)).argmax(2)
-    right = (found == gathered(labels, held)).numpy()
+    right = (found == gathered(labels, held)).cpu().numpy()
     return (right * weight).sum(1) / weight.sum(1)
 
 

@@ -14,7 +14,9 @@ from jdl.sweeps.program import Layout, Program, Shared, placed
 from jdl.train.recipe import Recipe, RecipeError, batch_sizes
 
 DEPTH = 64  # rounds in a call at most
-WIDEST = 1024  # members at once on an accelerator, so that a sweep can be stopped and watched
+# Members at once on an accelerator at most, so that a sweep can be stopped and watched. A step of small networks
+# costs its launches there, however many they are: few rounds of many members are fastest.
+WIDEST = 4096
 PART_OF_MEMORY = 0.8  # of what is free, where no limit is given
 
 # From so many operations a step on, matrices outgrow a core's caches, and all cores may be faster at one
@@ -110,10 +112,20 @@ def _fitting(plan: Plan, group: Group, make: Make) -> tuple[Program, Shared, str
             )
         part = limit / needed
         if width > 1:
-            width, reason = max(1, int(width * part)), f"{reason}, as many as memory holds"
+            width, reason = evenly(share, int(width * part)), f"{reason}, as many as memory holds"
         else:
             devices, reason = max(1, int(devices * part)), f"{reason}, as memory has no room for more"
             share = -(-members // devices)
+
+
+def evenly(members: int, most: int) -> int:
+    """Give the members at once in the fewest rounds of up to ``most``, so that the last round is full too.
+
+    >>> evenly(4100, 4096)
+    2050
+    """
+    rounds = -(-members // max(1, most))
+    return -(-members // rounds)
 
 
 def free_memory() -> int:
@@ -142,7 +154,7 @@ def _width(plan: Plan, share: int) -> tuple[int, str]:
         width = min(int(plan.schedule), share)
         return width, f"{width} members at once on each device, as asked for"
     if jax.default_backend() != "cpu":
-        width = min(share, WIDEST)
+        width = evenly(share, WIDEST)
         return width, f"{width} members at once: an accelerator has room"
     return 1, "one member after the other on each core"
 

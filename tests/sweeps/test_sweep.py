@@ -6,6 +6,8 @@ import signal
 import jax
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import jdl
@@ -233,3 +235,19 @@ def test_bad_input_is_named(changed, words):
     given = {"recipe": recipe, "space": [{"rate": 0.1}], "key": KEY, "data": table(), **FIXED} | changed
     with pytest.raises(RecipeError, match=words):
         jdl.sweep(**given)
+
+
+@given(st.integers(1, 10_000), st.integers(1, 5_000))
+def test_rounds_are_as_few_as_they_can_be_and_nearly_full(members, most):
+    width = schedule.evenly(members, most)
+    rounds = -(-members // width)
+    assert width <= most
+    assert rounds == -(-members // most)
+    assert rounds * width - members < rounds  # no round has more than one place to spare
+
+
+def test_an_accelerator_takes_many_members_at_once(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert schedule._width(schedule.Plan(), 4100)[0] == 2050
+    assert schedule._width(schedule.Plan(), 10)[0] == 10
+    assert schedule._width(schedule.Plan("map"), 4100)[0] == 1
