@@ -81,6 +81,8 @@ def _table(results: Results, table: str, rows: dict[str, list[Run]]) -> str:
         + "".join(f"{name:>9}" for name in ("cold s", "warm s", "cpu s", "MiB", "seeds")),
     ]
     lines += [_row(name, rows[name], shown) for name in ordered]
+    on_gpu = {name: gpu for name in ordered for run in rows[name] if (gpu := run.get("gpu"))}
+    lines += [f"  {name}: on an {gpu}; its seconds compare with no other's" for name, gpu in on_gpu.items()]
     said = {name: results.notes.get(f"{table}/{name}") for name in CONTENDERS}
     absent = [name for name, text in said.items() if text and CONTENDERS[name].deep and name not in rows]
     lines += _verdicts(rows, main, absent)

@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from measure import gpu
 from tables import load
 from worker import answer, own_output
 
@@ -40,6 +41,7 @@ def main(name: str, table: str, folder: str, began: str, *flags: str) -> None:
         load_average = round(os.getloadavg()[0], 1)  # what else kept the machine busy
         facts = {"cold": cold, "seconds": round(seconds, 3), "cpu": round(cpu, 3), "parts": parts}
         facts |= {"epochs": fitted.epochs, "threads": os.environ.get("OMP_NUM_THREADS", "all")}
+        facts |= {"gpu": gpu()} if contender.deep and gpu() else {}
         facts |= {"mib": round(memory), "load": load_average, "scores": found, "test_error": error}
         answer(answers, facts)
         cold = False

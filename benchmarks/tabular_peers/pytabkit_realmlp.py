@@ -6,7 +6,7 @@ import numpy as np
 from tables import Table
 
 from tabular_peers import Fitted, extrapolated, timed
-from tabular_peers.rows import THREADS, frames, numbers, targets
+from tabular_peers.rows import THREADS, frames, numbers, targets, torch_device
 
 EPOCHS = 256  # the package's default
 
@@ -19,7 +19,8 @@ def fit(table: Table, seed: int, simple: bool = False, **options: Any) -> Fitted
     if not table.classes:
         options.pop("use_ls", None), options.pop("val_metric_name", None)
     with timed(seconds, "import"):
-        model = _kind(table, simple)(device="cpu", random_state=seed, n_threads=THREADS, **options)
+        kind = _kind(table, simple)
+        model = kind(device=torch_device(), random_state=seed, n_threads=THREADS, **options)
     with timed(seconds, "fit"):
         model.fit(x, y, cat_col_names=table.categories)
     with timed(seconds, "predict"):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tables import Table
 
 from tabular_peers import Fitted, extrapolated, timed
-from tabular_peers.rows import THREADS, codes, cut, numbers, targets
+from tabular_peers.rows import THREADS, codes, cut, numbers, targets, torch_device
 
 VALID, BATCH, PATIENCE, BINS = 0.2, 256, 16, 48
 EVALUATED = 8096  # rows at once
@@ -34,6 +34,7 @@ def fit(table: Table, seed: int, epochs: int | None = None, by_loss: bool = Fals
     seconds: dict[str, float] = {}
     torch.manual_seed(seed)
     torch.set_num_threads(THREADS)
+    torch.set_default_device(torch_device())
     with timed(seconds, "prepare"):
         data = _data(table, seed)
         model = _model(table, data)
@@ -135,5 +136,5 @@ def _predict(table: Table, data: Data, model: Any, part: str) -> NDArray:
         rows = torch.arange(len(data.parts[part][0]))
         found = torch.cat([_apply(data, model, part, some) for some in rows.split(EVALUATED)])
         if table.classes:
-            return torch.softmax(found, -1).mean(1).numpy()
-        return found.mean(1).numpy() * data.spread + data.center
+            return torch.softmax(found, -1).mean(1).cpu().numpy()
+        return found.mean(1).cpu().numpy() * data.spread + data.center
