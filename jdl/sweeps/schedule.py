@@ -14,8 +14,8 @@ from jdl.sweeps.program import Layout, Program, Shared, placed
 from jdl.train.recipe import Recipe, RecipeError, batch_sizes
 
 DEPTH = 64  # rounds in a call at most
-# Members at once on an accelerator at most, so that a sweep can be stopped and watched. A step of small networks
-# costs its launches there, however many they are: few rounds of many members are fastest.
+# Members at once on an accelerator at most, so that a sweep can be stopped and watched. A step of small
+# networks costs its launches there, however many they are: few rounds of many members are fastest.
 WIDEST = 4096
 PART_OF_MEMORY = 0.8  # of what is free, where no limit is given
 
