@@ -55,6 +55,10 @@ def test_defaults_are_what_the_function_takes(network: str, rows: int, head: tup
 def test_few_rows_are_answered_by_several_members() -> None:
     members = [models.defaults(rows, SORT)["members"] for rows in (1, 600, 1000, 2500, 3000, 10**6)]
     assert members == [8, 8, 5, 2, 1, 1]
+    quantity = [
+        models.defaults(rows, AMOUNT)["members"] for rows in (2500, 3000, 28_571, 50_000, 66_667, 10**6)
+    ]
+    assert quantity == [2, 4, 4, 2, 1, 1]
     assert [models.defaults(400, schema)["numbers"] for schema in (SORT, AMOUNT)] == ["ranked", "robust"]
 
 
