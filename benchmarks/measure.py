@@ -86,10 +86,9 @@ def machine(packages: tuple[str, ...]) -> dict[str, object]:
     for package in packages:
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-    accelerator = gpu()
     return {
         "processor": processor(),
-        **({"gpu": accelerator} if accelerator else {}),
+        **({"gpu": name} if (name := gpu()) else {}),
         "cores": len(os.sched_getaffinity(0)),
         "system": platform.system(),
         "python": platform.python_version(),
@@ -113,3 +112,13 @@ def gpu() -> str | None:
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     found = subprocess.run(command, capture_output=True, text=True)
     return found.stdout.splitlines()[0] if found.returncode == 0 and found.stdout.strip() else None
+
+
+def torch_device() -> str:
+    """Where PyTorch computes: on a GPU where it finds one.
+
+    Tensors are put there one by one: a default device would slow every call of PyTorch.
+    """
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -8,7 +8,7 @@ from typing import Any
 # Read when jdl is imported; more devices than cores, so that sharding is exercised on any machine.
 os.environ["JDL_CPU_DEVICES"] = "4"
 
-# Also where there is a GPU; JAX_PLATFORMS=cuda asks for it, where tests of several devices have but one.
+# Also beside a GPU, which would be a single device; JAX_PLATFORMS=cuda asks for it.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 # Tests compile thousands of tiny programs and run each once: code that is quick to make takes half the time.

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 from joblib import Parallel, delayed
+from measure import torch_device
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
@@ -14,7 +15,7 @@ from sweep_peers.cases import Case
 from sweep_peers.cost import now
 from sweep_peers.prepared import prepared
 
-DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
+DEVICE = torch_device()
 PROCESSES = 2 if DEVICE == "cpu" else 1
 
 
@@ -41,19 +42,23 @@ def member(case: Case, rows: NDArray, train: NDArray, held: NDArray, rate: float
     """
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    torch.set_default_device(DEVICE)
-    x, y = torch.as_tensor(rows[train]), torch.as_tensor(case.y[train]).long()
-    network = mlp((x.shape[1], *case.widths, case.classes))
+    x, y = put(rows[train]), put(case.y[train]).long()
+    network = mlp((x.shape[1], *case.widths, case.classes)).to(DEVICE)
     optimizer = torch.optim.Adam(network.parameters(), rate, fused=True)
     for _ in range(case.epochs):
-        order = torch.randperm(len(x))
+        order = torch.randperm(len(x), device=DEVICE)
         for inputs, target in zip(x[order].split(case.batch), y[order].split(case.batch), strict=True):
             optimizer.zero_grad(set_to_none=True)
             functional.cross_entropy(network(inputs), target).backward()
             optimizer.step()
     with torch.inference_mode():
-        found = network(torch.as_tensor(rows[held])).argmax(1)
+        found = network(put(rows[held])).argmax(1)
     return (found.cpu().numpy() == case.y[held]).mean()
+
+
+def put(values: NDArray) -> torch.Tensor:
+    """Put an array where PyTorch computes."""
+    return torch.from_numpy(values).to(DEVICE)
 
 
 def mlp(widths: tuple[int, ...]) -> nn.Sequential:

@@ -26,6 +26,7 @@ def main(name: str, table: str, folder: str, began: str, *flags: str) -> None:
     if flags:
         answer(answers, {"estimate": contender.estimate(rows)})
         return
+    accelerator = gpu() if {"jax", "torch"} & set(contender.packages) else None
     start, used, cold = float(began), 0.0, True
     for line in sys.stdin:
         seed = json.loads(line)
@@ -41,7 +42,7 @@ def main(name: str, table: str, folder: str, began: str, *flags: str) -> None:
         load_average = round(os.getloadavg()[0], 1)  # what else kept the machine busy
         facts = {"cold": cold, "seconds": round(seconds, 3), "cpu": round(cpu, 3), "parts": parts}
         facts |= {"epochs": fitted.epochs, "threads": os.environ.get("OMP_NUM_THREADS", "all")}
-        facts |= {"gpu": gpu()} if contender.deep and gpu() else {}
+        facts |= {"gpu": accelerator} if accelerator else {}
         facts |= {"mib": round(memory), "load": load_average, "scores": found, "test_error": error}
         answer(answers, facts)
         cold = False

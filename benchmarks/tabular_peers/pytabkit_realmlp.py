@@ -3,10 +3,11 @@
 from typing import Any
 
 import numpy as np
+from measure import torch_device
 from tables import Table
 
 from tabular_peers import Fitted, extrapolated, timed
-from tabular_peers.rows import THREADS, frames, numbers, targets, torch_device
+from tabular_peers.rows import THREADS, frames, numbers, targets
 
 EPOCHS = 256  # the package's default
 

@@ -12,13 +12,6 @@ THREADS = int(os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0)))
 MISSING = "(missing)"
 
 
-def torch_device() -> str:
-    """Where PyTorch computes: on a GPU where it finds one."""
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
 def targets(table: Table) -> tuple[NDArray, NDArray]:
     """Give the targets of the training and the test rows: codes of classes, or numbers."""
     if not table.classes:

@@ -2,14 +2,16 @@
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from measure import torch_device
 from numpy.typing import NDArray
 from tables import Table
 
 from tabular_peers import Fitted, extrapolated, timed
-from tabular_peers.rows import THREADS, codes, cut, numbers, targets, torch_device
+from tabular_peers.rows import THREADS, codes, cut, numbers, targets
 
 VALID, BATCH, PATIENCE, BINS = 0.2, 256, 16, 48
 EVALUATED = 8096  # rows at once
@@ -34,7 +36,6 @@ def fit(table: Table, seed: int, epochs: int | None = None, by_loss: bool = Fals
     seconds: dict[str, float] = {}
     torch.manual_seed(seed)
     torch.set_num_threads(THREADS)
-    torch.set_default_device(torch_device())
     with timed(seconds, "prepare"):
         data = _data(table, seed)
         model = _model(table, data)
@@ -63,12 +64,12 @@ def _data(table: Table, seed: int) -> Data:
     normal = QuantileTransformer(n_quantiles=quantiles, output_distribution="normal", subsample=10**9)
     normal.fit(x[kept] + noise)
     rows = {"train": (x[kept], levels[kept]), "valid": (x[held], levels[held]), "test": (test, test_levels)}
+    put = partial(torch.as_tensor, device=torch_device())
     parts = {
-        name: (torch.as_tensor(normal.transform(a)).float(), torch.as_tensor(b) if sizes else None)
-        for name, (a, b) in rows.items()
+        name: (put(normal.transform(a)).float(), put(b) if sizes else None) for name, (a, b) in rows.items()
     }
     center, spread = (0.0, 1.0) if table.classes else (float(y[kept].mean()), float(y[kept].std()))
-    target = torch.as_tensor((y[kept] - center) / spread).float()
+    target = put((y[kept] - center) / spread).float()
     return Data(parts, target.long() if table.classes else target, y[held], sizes, center, spread)
 
 
@@ -86,7 +87,7 @@ def _model(table: Table, data: Data) -> Any:
         cat_cardinalities=data.sizes,
         d_out=len(table.classes) or 1,
         num_embeddings=embeddings,
-    )
+    ).to(x.device)
 
 
 def _train(table: Table, data: Data, model: Any, epochs: int | None, by_loss: bool) -> int:
@@ -96,7 +97,7 @@ def _train(table: Table, data: Data, model: Any, epochs: int | None, by_loss: bo
     loss_of: Callable = torch.nn.functional.cross_entropy if table.classes else torch.nn.functional.mse_loss
     best, kept, left, epoch = -np.inf, copy.deepcopy(model.state_dict()), PATIENCE, 0
     while left >= 0 and epoch != epochs:
-        for rows in torch.randperm(len(data.target)).split(BATCH):
+        for rows in torch.randperm(len(data.target), device=data.target.device).split(BATCH):
             model.train()
             optimizer.zero_grad()
             outputs = _apply(data, model, "train", rows).flatten(0, 1)  # of each member apart
@@ -133,7 +134,8 @@ def _predict(table: Table, data: Data, model: Any, part: str) -> NDArray:
 
     model.eval()
     with torch.inference_mode():
-        rows = torch.arange(len(data.parts[part][0]))
+        x = data.parts[part][0]
+        rows = torch.arange(len(x), device=x.device)
         found = torch.cat([_apply(data, model, part, some) for some in rows.split(EVALUATED)])
         if table.classes:
             return torch.softmax(found, -1).mean(1).cpu().numpy()

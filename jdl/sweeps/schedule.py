@@ -14,8 +14,8 @@ from jdl.sweeps.program import Layout, Program, Shared, placed
 from jdl.train.recipe import Recipe, RecipeError, batch_sizes
 
 DEPTH = 64  # rounds in a call at most
-# Members at once on an accelerator at most, so that a sweep can be stopped and watched. A step of small
-# networks costs its launches there, however many they are: few rounds of many members are fastest.
+# Members at once on an accelerator at most, so that a sweep can be stopped and watched. Each round pays all
+# steps' launches: 4,100 small networks took 2.8 s in five rounds of 1,024, and in one, by hand, 1.2 s.
 WIDEST = 4096
 PART_OF_MEMORY = 0.8  # of what is free, where no limit is given
 
@@ -119,7 +119,7 @@ def _fitting(plan: Plan, group: Group, make: Make) -> tuple[Program, Shared, str
 
 
 def evenly(members: int, most: int) -> int:
-    """Give the members at once in the fewest rounds of up to ``most``, so that the last round is full too.
+    """Give the members at once in the fewest rounds of up to ``most``, so that the last is nearly full.
 
     >>> evenly(4100, 4096)
     2050
