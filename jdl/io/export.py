@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import export as jax_export
+from numpy.typing import ArrayLike
 
 from jdl import disk
 from jdl.data import WORDS
-from jdl.data.columns import Category
+from jdl.data.columns import MISSING_DAY, Category, Number
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
 
@@ -25,16 +26,21 @@ _BASES = (16777619, 1000003)  # of the two hashes by which texts are compared
 def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLATFORMS) -> None:
     """Write a model as one file that ``jax.export.deserialize`` reads: raw columns in, predictions out.
 
-    The function takes a dict of columns, ``{name: values}``, of any number of rows: numbers, booleans, times
-    and durations (in seconds) as float32 ``(n,)``, NaN where missing; categories as their UTF-8 bytes, uint8
-    ``(n, 64)``, zeros behind them: texts are compared as they are, byte by byte, and one that is no level
-    counts as missing. It gives ``{"prediction": …, "probability": …}``: the number of the class
-    ``(n,)`` and the probabilities ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``.
-    The names of classes and columns are in ``path`` with ``.json`` behind it.
+    The function takes a dict of columns, ``{name: values}``, of any number of rows:
+
+    * numbers, booleans, times and durations (in seconds) as float32 ``(n,)``, NaN where missing; those far
+      from 0, which float32 has too few digits for, as two of them ``(n, 2)``, see ``as_pairs``;
+    * categories as their UTF-8 bytes, uint8 ``(n, 64)``, zeros behind them, see ``as_bytes``: texts are
+      compared as they are, byte by byte, and one that is no level counts as missing;
+    * dates as int32 ``(n, 2)``, see ``as_days``.
+
+    It gives ``{"prediction": …, "probability": …}``: the number of the class ``(n,)`` and the probabilities
+    ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``. The names of classes and columns
+    are in ``path`` with ``.json`` behind it, and the numbers that come in two under ``pairs``.
 
     Raises:
-        ModelError: a column that StableHLO has no type for (dates, free texts), a number that needs more
-            digits than float32 has, or a level of more than 64 bytes.
+        ModelError: a column that StableHLO has no type for (free text), a number that needs more digits or a
+            wider range than two float32 have, or a level of more than 64 bytes.
 
     >>> import tempfile, jdl
     >>> frame = jdl.data.read_table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "a", "b", "b"]})
@@ -49,12 +55,16 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     (3, 2)
     """
     check(model)
+    for number in model.schema.numbers:
+        _check_digits(number)
     _check_levels(model)
     (rows,) = jax_export.symbolic_shape("n")
-    numbers = {n.name: jax.ShapeDtypeStruct((rows,), jnp.float32) for n in model.schema.numbers}
-    texts = {c.name: jax.ShapeDtypeStruct((rows, BYTES), jnp.uint8) for c in model.schema.categories}
+    of = lambda shape, dtype: jax.ShapeDtypeStruct((rows, *shape), dtype)
+    columns = {n.name: of((2,) if n.offset else (), jnp.float32) for n in model.schema.numbers}
+    columns |= {c.name: of((BYTES,), jnp.uint8) for c in model.schema.categories}
+    columns |= {date.name: of((2,), jnp.int32) for date in model.schema.dates}
     call = jax.jit(lambda columns: _predict(model, columns))
-    content = jax_export.export(call, platforms=tuple(platforms))(numbers | texts).serialize()
+    content = jax_export.export(call, platforms=tuple(platforms))(columns).serialize()
     file = Path(path)
     disk.put(file, bytes(content))
     disk.put(file.with_name(file.name + ".json"), description(model))
@@ -70,20 +80,53 @@ def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
     return np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), BYTES)
 
 
+def as_pairs(values: ArrayLike) -> np.ndarray:
+    """Give numbers as an exported model takes those far from 0: float32 ``(n, 2)``, whose sum they are.
+
+    The first is the number rounded, the second what the rounding left: together 48 binary digits.
+
+    >>> as_pairs([1e9 + 7]).tolist()
+    [[1000000000.0, 7.0]]
+    """
+    exact = np.asarray(values, np.float64)
+    rounded = exact.astype(np.float32)
+    with np.errstate(invalid="ignore"):  # infinity counts as missing, as its NaN does
+        return np.stack([rounded, (exact - rounded).astype(np.float32)], -1)
+
+
+def as_days(moments: ArrayLike) -> np.ndarray:
+    """Give dates as an exported model takes them: int32 ``(n, 2)``, the day and the second of that day.
+
+    ``moments`` are of numpy's ``datetime64``, in UTC. Days count from 1970-01-01; a missing one is -2³¹.
+
+    >>> as_days(np.array(["1970-01-02T00:01", "NaT"], "datetime64[s]")).tolist()
+    [[1, 60], [-2147483648, 0]]
+    """
+    exact = np.asarray(moments, "datetime64[s]")
+    days = exact.astype("datetime64[D]")
+    found = np.stack([days.astype(np.int64), (exact - days).astype(np.int64)], -1)
+    return np.where(np.isnat(exact)[:, None], [MISSING_DAY, 0], found).astype(np.int32)
+
+
 def check(model: Model) -> None:
-    """Raise a ModelError where a column cannot be an input of numbers or of one text."""
-    schema = model.schema
-    for kind, columns in (("a date", schema.dates), ("a free text", schema.texts)):
-        if columns:
-            raise ModelError(
-                f"export: column {columns[0].name!r} is {kind}, which an exported model cannot read"
-            )
-    for number in schema.numbers:
-        if number.offset or number.scale != 1:
-            raise ModelError(
-                f"export: column {number.name!r} needs more digits than float32 has (its values lie about "
-                f"{number.offset:g}); take its offset away in the table and fit again"
-            )
+    """Raise a ModelError where a column cannot be an input of an exported model."""
+    if texts := model.schema.texts:
+        raise ModelError(
+            f"export: column {texts[0].name!r} is free text, which an exported model cannot read; "
+            "leave it out of the table and fit again"
+        )
+
+
+def _check_digits(number: Number) -> None:
+    """Require that what two float32 lose is less than a millionth of the range of the training rows."""
+    low, high = number.low or 0.0, number.high or 0.0
+    lost = max(abs(low), abs(high)) * 2.0**-48
+    if not 2.0**-64 <= number.scale <= 2.0**64 or (number.offset and lost > 1e-6 * (high - low)):
+        raise ModelError(
+            f"export: column {number.name!r} needs more digits or a wider range than two float32 have (its "
+            f"values lie between {low:g} and {high:g}); subtract or divide them in the table and fit again, "
+            "or export to ONNX, which takes float64"
+        )
 
 
 def _check_levels(model: Model) -> None:
@@ -98,17 +141,28 @@ def _check_levels(model: Model) -> None:
 
 def _predict(model: Model, columns: Mapping[str, Any]) -> dict[str, Any]:
     count = next(iter(columns.values())).shape[0]
-    return predicted(model, columns, _codes(model.schema.categories, columns, count))
+    codes = _codes(model.schema.categories, columns, count)
+    numbers = {number.name: _shifted(columns[number.name], number) for number in model.schema.numbers}
+    return predicted(model, {**columns, **numbers}, codes)
+
+
+def _shifted(values: Any, number: Number) -> Any:
+    """Read a column as the schema does, ``(value - offset) / scale``, from one float32 or from two."""
+    if number.offset:
+        high, low = (np.float32(part) for part in as_pairs([number.offset])[0])
+        values = (values[:, 0] - high) + (values[:, 1] - low)
+    return values / np.float32(number.scale) if number.scale != 1 else values
 
 
 def predicted(model: Model, columns: Mapping[str, Any], codes: Any) -> dict[str, Any]:
-    """Predict raw columns of numbers, and categories ``(n, q)`` as the numbers of their levels."""
+    """Predict numbers as the schema shifts them, dates, and the numbers of categories' levels ``(n, q)``."""
     schema, count = model.schema, codes.shape[0]
     numbers = [columns[number.name] for number in schema.numbers]
+    days = [columns[date.name] * np.array([1, date.kind == "datetime"], np.int32) for date in schema.dates]
     rows = {
         "numbers": jnp.stack(numbers, 1) if numbers else jnp.zeros((count, 0), jnp.float32),
         "categories": codes,
-        "dates": jnp.zeros((count, 0, 2), jnp.int32),
+        "dates": jnp.stack(days, 1) if days else jnp.zeros((count, 0, 2), jnp.int32),
         "texts": jnp.zeros((count, 0, WORDS), jnp.int32),
     }
     rows["numbers"] = jnp.where(jnp.isfinite(rows["numbers"]), rows["numbers"], jnp.nan)
@@ -153,6 +207,8 @@ def description(model: Model) -> bytes:
         "targets": [part.name for part in schema.targets],
         "classes": list(schema.classes),
         "numbers": [number.name for number in schema.numbers],
+        "pairs": [number.name for number in schema.numbers if number.offset],
         "categories": {category.name: list(category.levels) for category in schema.categories},
+        "dates": [date.name for date in schema.dates],
     }
     return json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -2,16 +2,20 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 
 from jdl import disk
-from jdl.io.export import check, description, predicted
+from jdl.data import Schema
+from jdl.io.export import as_days, check, description, predicted
 from jdl.io.model import Model
+from jdl.io.onnx import raw
 from jdl.io.onnx.convert import compare, model_of, run
 
 CHECKED = 64  # rows that are drawn and predicted by both, before the file is written
@@ -21,15 +25,17 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     """Write a model as one ONNX file: raw columns in, predictions out.
 
     Inputs are columns of any number of rows: numbers, booleans, times and durations (in seconds) as float32
-    ``(n,)``, NaN where missing; categories as strings ``(n,)``, empty where missing, and one that is no
-    level counts as missing. Outputs are ``prediction`` and ``probability``, as ``jdl.io.export`` has them.
+    ``(n,)``, NaN where missing, and as float64 where float32 has too few digits or too narrow a range for
+    them; categories as strings ``(n,)``, empty where missing, and one that is no level counts as missing;
+    dates as int32 ``(n, 2)``, see ``jdl.io.as_days``. Outputs are ``prediction`` and ``probability``,
+    as ``jdl.io.export`` has them.
     The names of columns, targets and classes are in the file's metadata, under ``jdl``, as JSON.
 
     The file is run by ONNX Runtime on rows drawn at random, missing values and unknown levels among them, and
     written only where its outputs are those of JAX. Needs ``pip install 'jdl[onnx]'``.
 
     Raises:
-        ModelError: as ``jdl.io.export``, a primitive that has no translation, or an error above 1e-4.
+        ModelError: a column of free text, a primitive that has no translation, or an error above 1e-4.
 
     >>> import tempfile, jdl
     >>> frame = jdl.data.read_table({"x": [1.0, 2.0, 3.0, 4.0], "c": ["a", "b"] * 2, "y": ["n", "y"] * 2})
@@ -54,8 +60,10 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
 
     inputs = {number.name: jax.ShapeDtypeStruct((), jnp.float32) for number in schema.numbers}
     inputs |= {name: jax.ShapeDtypeStruct((), jnp.int32) for name in names}
-    levels = {category.name: category.levels for category in schema.categories}
-    written = model_of(outputs, inputs, levels, {"jdl": description(model).decode()})
+    inputs |= {date.name: jax.ShapeDtypeStruct((2,), jnp.int32) for date in schema.dates}
+    read = {category.name: raw.levels(category.levels) for category in schema.categories}
+    read |= {number.name: raw.shifted(number) for number in schema.numbers if raw.is_shifted(number)}
+    written = model_of(outputs, inputs, read, {"jdl": description(model).decode()})
     content = written.SerializeToString()
     given, read = _drawn(model)
     needed, found = jax.jit(outputs)(read), run(content, given)
@@ -68,18 +76,30 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
 
 def _drawn(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     """Draw rows, as the file takes them and as the model's function does."""
-    rng, given, read = np.random.default_rng(0), {}, {}
-    for number in model.schema.numbers:
+    rng, schema = np.random.default_rng(0), model.schema
+    given: dict[str, Any] = {}
+    for number in schema.numbers:
         low, high = number.low or 0.0, number.high or 1.0
         values = rng.uniform(min(low, high), max(low, high), CHECKED) * rng.choice([1, 1, 1, -2], CHECKED)
         values[rng.random(CHECKED) < 0.2] = rng.choice([np.nan, np.inf, -np.inf, 0])
-        given[number.name] = read[number.name] = values.astype(np.float32)
-    for category in model.schema.categories:
-        codes = rng.integers(0, len(category.levels) + 1, CHECKED)
-        unknown = rng.choice(["", "no such level"], CHECKED)
-        texts = [
-            category.levels[code - 1] if code else text for code, text in zip(codes, unknown, strict=True)
-        ]
-        given[category.name] = np.array(texts, object)
-        read[category.name] = codes.astype(np.int32)
+        given[number.name] = values.astype(np.float64 if raw.is_shifted(number) else np.float32)
+    for category in schema.categories:
+        texts = rng.choice([*category.levels, "", "no such level"], CHECKED)
+        given[category.name] = texts.astype(object)
+    for date in schema.dates:
+        seconds = rng.integers(0, 2**31, CHECKED).astype("datetime64[s]")
+        given[date.name] = as_days(np.where(rng.random(CHECKED) < 0.2, np.datetime64("NaT"), seconds))
+    read = dict(given)
+    for number, values in zip(schema.numbers, _encoded(schema, given).T, strict=True):
+        read[number.name] = values
+    for category in schema.categories:
+        places = {level: 1 + i for i, level in enumerate(category.levels)}
+        read[category.name] = np.array([places.get(text, 0) for text in given[category.name]], np.int32)
     return given, read
+
+
+def _encoded(schema: Schema, given: Mapping[str, Any]) -> np.ndarray:
+    """Read the numbers as the table's reader does, whatever their kind: they are numbers already."""
+    numbers = tuple(replace(number, kind="number") for number in schema.numbers)
+    frame = pl.DataFrame({number.name: given[number.name] for number in numbers})
+    return Schema(numbers=numbers).encode(frame)["numbers"] if numbers else np.zeros((0, 0), np.float32)

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import onnxruntime
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import jdl
 from jdl import io
@@ -68,14 +72,51 @@ def test_numbers_come_in_their_own_units(frame, tmp_path: Path):
     np.testing.assert_allclose(found, needed.to_numpy(), rtol=1e-5)
 
 
+def test_dates_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
+    rng = np.random.default_rng(1)
+    table = pl.DataFrame(
+        {
+            "sent": 1.7e9 + rng.integers(0, 10**5, 200),
+            "mass": rng.normal(size=200) * 1e12,
+            "day": 18_000 + rng.integers(0, 900, 200),
+            "moment": 1_600_000_000 + rng.integers(0, 10**8, 200),
+            "y": rng.choice(["no", "yes"], 200),
+        }
+    ).with_columns(pl.col("day").cast(pl.Int32).cast(pl.Date), pl.from_epoch("moment"))
+    model = fitted(table, "y", "mlp")
+    io.export(model, tmp_path / "m", platforms=("cpu",))
+    io.export_onnx(model, tmp_path / "m.onnx")
+    rows = table.head(20).with_columns(
+        pl.when(pl.int_range(20) % 5 != i).then(pl.col(name)).alias(name)
+        for i, name in enumerate(["sent", "mass", "day", "moment"])
+    )
+    numbers = {name: rows[name].cast(float).fill_null(np.nan).to_numpy() for name in ("sent", "mass")}
+    days = {name: io.as_days(rows[name].to_numpy()) for name in ("day", "moment")}
+    raw = days | {"sent": io.as_pairs(numbers["sent"]), "mass": numbers["mass"].astype(np.float32)}
+    needed = model.predict_table(rows)["probability_yes"].to_numpy()
+    found = jax.export.deserialize((tmp_path / "m").read_bytes()).call(raw)
+    np.testing.assert_allclose(found["probability"][:, 1], needed, atol=1e-6)
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    found = session.run(["probability"], days | numbers)[0]
+    np.testing.assert_allclose(found[:, 1], needed, atol=1e-6)
+    said = json.loads((tmp_path / "m.json").read_text())
+    assert said["pairs"] == ["sent"] and said["dates"] == ["day", "moment"]
+
+
+@given(hnp.arrays(np.float64, 5, elements=st.floats(-1e30, 1e30)))
+def test_pairs_hold_48_digits(values):
+    pairs = io.as_pairs(values).astype(np.float64)
+    assert np.all(np.abs(pairs.sum(1) - values) <= np.abs(values) * 2.0**-48 + 1e-44)
+
+
 def test_what_has_no_type_there_is_named(frame, tmp_path: Path):
-    dated = frame.with_columns(day=pl.date_range(pl.date(2020, 1, 1), pl.date(2020, 7, 18), eager=True)[:200])
-    with pytest.raises(io.ModelError, match="export: column 'day' is a date, which an exported model"):
-        io.export(fitted(dated, "y", "linear"), tmp_path / "m")
+    said = frame.with_columns(say=pl.Series([f"row {i} says {i * i % 97} and no more" for i in range(200)]))
+    with pytest.raises(io.ModelError, match="export: column 'say' is free text, which an exported model"):
+        io.export(fitted(said, "y", "linear"), tmp_path / "m")
     long = frame.with_columns(town=pl.when(pl.col("town") == "Bath").then(pl.lit("B" * 70)).otherwise("town"))
     with pytest.raises(io.ModelError, match="has 70 bytes, needs at most 64"):
         io.export(fitted(long, "y", "linear"), tmp_path / "m")
-    far = frame.with_columns(x=pl.col("x") + 1e9)
-    with pytest.raises(io.ModelError, match="column 'x' needs more digits than float32 has"):
+    far = frame.with_columns(x=pl.col("x") + 1e12)
+    with pytest.raises(io.ModelError, match="column 'x' needs more digits or a wider range than two float32"):
         io.export(fitted(far, "y", "linear"), tmp_path / "m")
     assert not (tmp_path / "m").exists()

@@ -1,6 +1,6 @@
 """A function of arrays as an ONNX model, checked against ONNX Runtime before anyone has it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from jdl.io.errors import ModelError
 from jdl.io.onnx.graph import IR, ML_OPSET, OPSET, ROWS, Graph
+from jdl.io.onnx.raw import Raw
 from jdl.io.onnx.walker import write
 
 TOLERANCE = 1e-4
@@ -48,29 +49,29 @@ def convert(function: Callable, *examples: Any) -> bytes:
 def model_of(
     function: Callable[[Mapping[str, Any]], Mapping[str, Any]],
     inputs: Mapping[str, Any],
-    texts: Mapping[str, Sequence[str]] | None = None,
+    read: Mapping[str, Raw] | None = None,
     said: Mapping[str, str] | None = None,
 ) -> Any:
     """Write a function of a dict of rows as an ONNX model.
 
-    ``inputs`` gives each row's shape and dtype. An input in ``texts`` comes as text, and the function gets
-    the place of the text among those given there, from 1, and 0 for any other. ``said`` goes into the model.
+    ``inputs`` gives each row's shape and dtype, as the function takes them; one in ``read`` comes in another
+    type, and is read as said there. ``said`` goes into the model.
     """
     wanted = jax.tree.map(lambda spec: jax.ShapeDtypeStruct((ROWS, *spec.shape), spec.dtype), dict(inputs))
     closed, shapes = jax.make_jaxpr(function, return_shape=True)(wanted)
-    helper, graph, texts = optional("onnx").helper, Graph([*wanted, *shapes]), texts or {}
+    helper, graph, read = optional("onnx").helper, Graph([*wanted, *shapes]), read or {}
     names = list(wanted)
     if both := sorted(set(wanted) & set(shapes)):
         raise ModelError(
             f"export to ONNX: column {both[0]!r} has the name of an output; rename it, and train again"
         )
-    given = {name: _codes(graph, name, texts[name]) if name in texts else name for name in names}
+    given = {name: read[name].write(graph, name) if name in read else name for name in names}
     outputs = write(graph, closed, [given[name] for name in sorted(names)])
-    kind = helper.np_dtype_to_tensor_dtype
+    kind, kind_of = helper.np_dtype_to_tensor_dtype, optional("onnx").TensorProto.DataType.Value
     declared = [
         helper.make_tensor_value_info(
             name,
-            optional("onnx").TensorProto.STRING if name in texts else kind(np.dtype(wanted[name].dtype)),
+            kind_of(read[name].kind) if name in read else kind(np.dtype(wanted[name].dtype)),
             ["rows", *wanted[name].shape[1:]],
         )
         for name in names
@@ -90,9 +91,8 @@ def model_of(
         optional("onnx").numpy_helper.from_array(value, name) for name, value in graph.constants.items()
     ]
     whole = helper.make_graph([count, *graph.head, *graph.nodes, *last], "jdl", declared, found, constants)
-    opsets = [helper.make_opsetid("", OPSET)] + (
-        [helper.make_opsetid("ai.onnx.ml", ML_OPSET)] if texts else []
-    )
+    domains = sorted({node.domain for node in whole.node})
+    opsets = [helper.make_opsetid(domain, ML_OPSET if domain else OPSET) for domain in domains]
     model = helper.make_model(whole, opset_imports=opsets, ir_version=IR, producer_name="jdl")
     helper.set_model_props(model, dict(said or {}))
     return model
@@ -137,22 +137,6 @@ def optional(name: str) -> Any:
         return import_module(name)
     except ImportError as error:
         raise ModelError(f"export to ONNX needs the package {name}: pip install 'jdl[onnx]'") from error
-
-
-def _codes(graph: Graph, name: str, levels: Sequence[str]) -> Any:
-    if not levels:
-        zero = graph.op("Expand", np.zeros(1, np.int32), graph.shape((ROWS,)))
-        return zero
-    numbers = list(range(1, len(levels) + 1))
-    code = graph.op(
-        "LabelEncoder",
-        name,
-        domain="ai.onnx.ml",
-        keys_strings=list(levels),
-        values_int64s=numbers,
-        default_int64=0,
-    )
-    return graph.cast(code, np.int32)
 
 
 def _random(rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
