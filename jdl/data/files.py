@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,17 @@ def read_file(path: Path, text: Collection[str]) -> pl.DataFrame:
     suffix = ending(path)
     if suffix is None:
         raise DataError(f"{path}: ending {path.suffix!r} is unknown; a table is a file ending in {ENDINGS}")
+    with reading(path):
+        return _READERS[suffix](path, text)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name the file in what goes wrong, which may be that it is missing or empty."""
     try:
         if path.stat().st_size == 0:
             raise DataError(f"{path}: the file is empty; a table needs a header and rows")
-        return _READERS[suffix](path, text)
+        yield
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; check the path from {Path.cwd()}") from None
     except pa.ArrowInvalid as error:
@@ -52,13 +60,33 @@ def _read_parquet(path: Path, text: Collection[str]) -> pl.DataFrame:
 def _read_arrow(path: Path, text: Collection[str]) -> pl.DataFrame:
     """Read Arrow's file format, which Feather is, and its stream format."""
     del text  # Arrow has its own types
-    try:
-        with path.open("rb") as file:
-            start = file.read(6)
-        if start.startswith((b"ARROW1", b"FEA1")):
+    if is_old_feather(path):
+        try:
             return _cleaned(from_arrow(pa_feather.read_table(path, memory_map=False), str(path)))
-        with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as stream:
-            return _cleaned(from_arrow(stream.read_all(), str(path)))
+        except (pa.ArrowInvalid, OSError) as error:
+            raise _not_whole(path, "Arrow", error) from error
+    return _cleaned(from_arrow(pa.Table.from_batches(record_batches(path)), str(path)))
+
+
+def is_old_feather(path: Path) -> bool:
+    """Tell whether a file is Feather of before it was Arrow's file format, which has no batches."""
+    with path.open("rb") as file:
+        return file.read(4) == b"FEA1"
+
+
+def record_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """Read Arrow's file or stream format: a batch without rows, then all that are there, one by one."""
+    try:
+        with pa.OSFile(str(path)) as file:
+            if file.read(6) == b"ARROW1":
+                with pa.ipc.open_file(file) as whole:
+                    yield pa.RecordBatch.from_pylist([], whole.schema)
+                    yield from map(whole.get_batch, range(whole.num_record_batches))
+            else:
+                file.seek(0)
+                with pa.ipc.open_stream(file) as stream:
+                    yield pa.RecordBatch.from_pylist([], stream.schema)
+                    yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         raise _not_whole(path, "Arrow", error) from error
 
@@ -71,14 +99,21 @@ def _not_whole(path: Path, kind: str, error: BaseException) -> DataError:
 
 
 def _read_json_lines(path: Path, text: Collection[str]) -> pl.DataFrame:
+    with scanned_json_lines(path, text) as table:
+        return _cleaned(table.collect())
+
+
+@contextmanager
+def scanned_json_lines(path: Path, text: Collection[str]) -> Iterator[pl.LazyFrame]:
+    """Open JSON lines, types inferred from all of them, to be collected or written elsewhere."""
     try:
-        table = pl.read_ndjson(path, infer_schema_length=None)
+        table = pl.scan_ndjson(path, infer_schema_length=None)
+        types = table.collect_schema()
+        kept = [name for name in text if name in types and not types[name].is_nested()]
+        yield table.with_columns(pl.col(name).cast(pl.String) for name in kept)
     except pl.exceptions.PolarsError as error:
         _explain_json_lines(path)
         raise DataError(f"{path}: cannot be read: {_first_line(error)}") from error
-    table = _cleaned(table)
-    kept = [name for name in text if name in table.columns and not table[name].dtype.is_nested()]
-    return table.with_columns(pl.col(name).cast(pl.String) for name in kept)
 
 
 def _explain_json_lines(path: Path) -> None:

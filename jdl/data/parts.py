@@ -12,12 +12,18 @@ import polars as pl
 from jdl.data import stream_files
 from jdl.data.errors import DataError
 from jdl.data.nulls import clean
-from jdl.data.read import files_of, of_several_types, read_table, require_same_columns
+from jdl.data.read import (
+    files_of,
+    of_several_types,
+    read_table,
+    require_same_columns,
+    require_same_types,
+)
+from jdl.data.stream_convert import as_parquet
 from jdl.data.stream_csv import to_parquet
+from jdl.data.stream_files import ENDINGS
 
 ROWS = 2**17  # of a part at most
-
-_PARQUET, _TEXT = (".parquet", ".pq"), (".csv", ".tsv")
 
 
 def read_parts(
@@ -25,8 +31,8 @@ def read_parts(
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     """Read what ``read_table`` reads, in parts of at most ``rows`` rows, each with the number of its first.
 
-    Parquet files are read by row groups, and of them the named ``columns`` alone; CSV and TSV files are first
-    brought into temporary Parquet files, a block at a time. Other tables are read whole and cut.
+    Parquet files are read by row groups, and of them the named ``columns`` alone; other files are first
+    brought into temporary Parquet files, a block at a time. Tables in memory are cut.
 
     Raises:
         DataError: as ``read_table``; of a Parquet file, a column that is not there.
@@ -34,14 +40,15 @@ def read_parts(
     >>> [(first, part.height) for first, part in read_parts({"x": range(5)}, rows=2)]
     [(0, 2), (2, 2), (4, 1)]
     """
-    paths = files_of(Path(source)) if isinstance(source, str | os.PathLike) else []
-    if paths and all(path.suffix.lower() in _PARQUET for path in paths):
-        yield from _groups(paths, columns, rows)
-    elif paths and all(path.suffix.lower() in _TEXT for path in paths):
-        with tempfile.TemporaryDirectory() as folder:
-            yield from _groups(_converted(paths, folder, set(text)), (), rows)
-    else:
+    if not isinstance(source, str | os.PathLike):
         yield from cut(0, read_table(source, text), rows)
+        return
+    paths = files_of(Path(source))
+    if all(path.suffix.lower() in ENDINGS for path in paths):
+        yield from _groups(paths, columns, rows)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _groups(_converted(paths, folder, set(text)), (), rows)
 
 
 @contextmanager
@@ -58,12 +65,18 @@ def counted_from(first: int) -> Iterator[None]:
 
 
 def _converted(paths: list[Path], folder: str, text: set[str]) -> list[Path]:
-    """Bring text files into Parquet: what is text in one of them is text in all, as ``read_table`` has it."""
-    made = [to_parquet(path, folder, text) for path in paths]
+    """Bring files into Parquet: what is text in one CSV is text in all, as ``read_table`` has it."""
+    made = [as_parquet(path, folder, text) for path in paths]
     heads = [pl.read_parquet(path, n_rows=0) for path in made]
     require_same_columns(paths, heads)
-    mixed = of_several_types(heads)
-    return [to_parquet(path, folder, text | mixed) for path in paths] if mixed else made
+    if mixed := of_several_types(heads):
+        again = [path.suffix.lower() in (".csv", ".tsv") for path in paths]
+        made = [
+            to_parquet(path, folder, text | mixed) if csv else old
+            for path, old, csv in zip(paths, made, again, strict=True)
+        ]
+        require_same_types(paths, [pl.read_parquet(path, n_rows=0) for path in made])
+    return made
 
 
 def _groups(paths: list[Path], columns: Collection[str], rows: int) -> Iterator[tuple[int, pl.DataFrame]]:

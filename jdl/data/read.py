@@ -79,6 +79,12 @@ def _read_all(files: Sequence[Path], text: Collection[str]) -> pl.DataFrame:
     mixed = of_several_types(frames)
     if mixed:  # one file holds text where another holds what looks like numbers
         frames = [_with_text(path, frame, mixed, text) for path, frame in zip(files, frames, strict=True)]
+    require_same_types(files, frames)
+    return pl.concat(frames, how="vertical_relaxed")
+
+
+def require_same_types(files: Sequence[Path], frames: Sequence[pl.DataFrame]) -> None:
+    """Raise ``DataError`` where a column cannot be put behind that of the first file."""
     for path, frame in zip(files, frames, strict=True):
         for name in frame.columns:
             if _differ([frames[0][name].dtype, frame[name].dtype]):
@@ -86,7 +92,6 @@ def _read_all(files: Sequence[Path], text: Collection[str]) -> pl.DataFrame:
                     f"{path}: column {name!r} holds {frame[name].dtype}, in {files[0]} "
                     f"{frames[0][name].dtype}; the files of a table need columns of one type"
                 )
-    return pl.concat(frames, how="vertical_relaxed")
 
 
 def _with_text(path: Path, frame: pl.DataFrame, mixed: set[str], text: Collection[str]) -> pl.DataFrame:

@@ -122,8 +122,8 @@ class Model:
     def predict_parts(self, source: Any, rows: int = ROWS) -> Iterator[pl.DataFrame]:
         """Give ``predict_table`` of a table in parts, so that one larger than memory can be predicted.
 
-        Of Parquet and CSV files no more than ``rows`` rows are in memory at once (of Parquet no more than a
-        row group); see ``data.read_parts``.
+        Of a file no more than ``rows`` rows are in memory at once (of Parquet no more than a row group, of
+        Arrow than a record batch); see ``data.read_parts``.
 
         Raises:
             DataError: as ``predict_table``; rows are counted in the whole table.

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.feather as pa_feather
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from polars import CompatLevel
 from polars.testing import assert_frame_equal
 
 from jdl.data import DataError, read_parts, read_table
@@ -36,10 +38,16 @@ def written(frame: pl.DataFrame, path: Path) -> Path:
             frame.write_csv(path, separator="\t")
         case ".jsonl":
             frame.write_ndjson(path)
+        case ".arrow":
+            frame.write_ipc(path, record_batch_size=10)
+        case ".ipc":
+            frame.write_ipc_stream(path, compat_level=CompatLevel.oldest())
+        case ".feather":
+            pa_feather.write_feather(frame.to_arrow(), path, chunksize=5)
     return path
 
 
-@pytest.mark.parametrize("ending", [".parquet", ".csv", ".tsv", ".jsonl"])
+@pytest.mark.parametrize("ending", [".parquet", ".csv", ".tsv", ".jsonl", ".arrow", ".ipc", ".feather"])
 @pytest.mark.parametrize("rows", [4, 1000])
 def test_parts_make_the_whole(frame: pl.DataFrame, tmp_path: Path, ending: str, rows: int) -> None:
     path = written(frame, tmp_path / f"table{ending}")
@@ -75,6 +83,17 @@ def test_text_files_of_a_folder_are_one_table(frame: pl.DataFrame, tmp_path: Pat
         list(read_parts(tmp_path))
 
 
+def test_files_of_several_kinds_are_one_table(frame: pl.DataFrame, tmp_path: Path) -> None:
+    for i, ending in enumerate([".jsonl", ".arrow", ".parquet", ".jsonl"]):
+        written(frame[i * 6 : i * 6 + 6], tmp_path / f"{i}{ending}")
+    parts = list(read_parts(tmp_path, rows=4))
+    assert [first for first, _ in parts] == [0, 4, 6, 10, 12, 16, 18, 22]
+    assert_frame_equal(pl.concat([part for _, part in parts]), read_table(tmp_path))
+    for read in (read_parts, read_table):
+        with pytest.raises(DataError, match=r"1\.arrow: column 'x' holds Float64, in .*0\.jsonl String"):
+            list(read(tmp_path, ["x"]))
+
+
 @given(st.integers(0, 50), st.integers(1, 50))
 def test_errors_count_rows_of_the_whole(first: int, row: int) -> None:
     with pytest.raises(DataError) as caught, counted_from(first):
@@ -86,6 +105,13 @@ def test_errors_count_rows_of_the_whole(first: int, row: int) -> None:
 def test_what_is_not_there_is_named(frame: pl.DataFrame, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere.csv: no such file"):
         list(read_parts(tmp_path / "nowhere.csv"))
+    for name in ("cut.arrow", "cut.jsonl"):
+        path = written(frame, tmp_path / name)
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"cut\.arrow: not a whole Arrow file"):
+        list(read_parts(tmp_path / "cut.arrow"))
+    with pytest.raises(DataError, match=r"cut\.jsonl: line 23 is not JSON"):
+        list(read_parts(tmp_path / "cut.jsonl"))
     path = written(frame, tmp_path / "table.parquet")
     with pytest.raises(DataError, match="column 'y' is not in the table"):
         list(read_parts(path, columns=("x", "y")))
