@@ -161,7 +161,7 @@ def test_bad_ranges_are_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([*given, "--folds", "1"])
     assert "needs a whole number of at least 2" in capsys.readouterr().err
-    fixed = ("learning_rate=0.1", "weight_decay=0.0")
+    fixed = ("learning_rate=0.1", "weight_decay=0.0", "penalty=0.0")
     assert "all are fixed" in refused(capsys, *given, *fixed)
     assert "target: found none" in refused(capsys, "sweep", "wine.csv")
 

@@ -35,8 +35,8 @@ and the file before the network's own defaults.""",
 All configurations are trained on all folds of the training rows in one go, the network's defaults among
 them (but with --search optuna, which proposes its own). The best is then trained and scored on held-out rows
 as jdl fit does. key=value words fix a hyper-parameter or say what to try: uniform(low, high),
-log_uniform(low, high), integer(low, high), choice(a | b | …). Without a range, the learning rate, the dropout
-and the weight decay are tried around their defaults.""",
+log_uniform(low, high), integer(low, high), choice(a | b | …). Without a range, the learning rate, the weight
+decay, the dropout and others of the network's that are continuous are tried around their defaults.""",
     "predict": """
   jdl predict model new.csv                 CSV to standard output
   jdl predict model new.parquet --out predictions.parquet""",

@@ -24,7 +24,6 @@ from jdl.sweeps.sweep import Report
 from jdl.train import RecipeError
 
 STOP = 0.1  # of a fold's training rows, that choose the epoch
-AROUND = {"learning_rate": 5.0, "weight_decay": 10.0}  # factors of the default, up and down
 
 
 def run(options: argparse.Namespace) -> None:
@@ -47,18 +46,18 @@ def _stages(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) -
     yield from study(job._replace(hyper=chosen))
 
 
-def _swept(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) -> tuple[Runs, int | None]:
+def _swept(job: Study, asked_for: Mapping[str, Any], options: argparse.Namespace) -> tuple[Runs, int | None]:
     """Sweep; give also the number of the configuration that holds the defaults, where one does."""
     schema, network = job.schema, job.network or models.DEFAULT
     data = {"x": schema.encode(job.train), "y": schema.encode_target(job.train)}
     rows = round(job.train.height * (1 - 1 / options.folds) * (1 - STOP))
     hyper = models.defaults(rows, schema, network)
-    fixed, ranges = parted(hyper, tried)
+    fixed, ranges = parted(hyper, asked_for)
     hyper = overridden(hyper, fixed)
-    ranges = ranges or {name: span for name, span in around(hyper).items() if name not in fixed}
-    if not ranges:
+    tried = spaced(hyper, ranges) or _around(hyper, fixed)
+    if not tried:
         raise RecipeError("hyper-parameters: all are fixed; say what to try: dropout='uniform(0, 0.5)', say")
-    space = {name: [value] for name, value in hyper.items()} | spaced(hyper, ranges)
+    space = {name: [value] for name, value in hyper.items()} | tried
     recipe, key = models.tabular(schema, network), jax.random.key(job.seed)
     told = _told(recipe(hyper).monitor)
     given: dict[str, Any] = {
@@ -78,14 +77,8 @@ def _swept(job: Study, tried: Mapping[str, Any], options: argparse.Namespace) ->
         return jdl.sweep(recipe, configs, key, data, report=told, **given), 0
 
 
-def around(hyper: Mapping[str, Any]) -> dict[str, str]:
-    """Say what is tried where nothing is asked for: continuous hyper-parameters near their defaults."""
-    found = {
-        name: f"log_uniform({hyper[name] / factor!r}, {hyper[name] * factor!r})"
-        for name, factor in AROUND.items()
-        if hyper.get(name)
-    }
-    return found | ({"dropout": "uniform(0.0, 0.5)"} if "dropout" in hyper else {})
+def _around(hyper: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: span for name, span in sweeps.around(hyper).items() if name not in fixed}
 
 
 def _climbed(rung: Rung) -> None:

@@ -27,8 +27,8 @@ class Classifier(ClassifierMixin, Estimator):
         validation: the part of the rows that is held out to choose the best epoch; 0 keeps the last.
         cv: folds as ``jdl.sweep`` takes them; then ``runs_`` holds the cross-validation, and the best
             configuration is trained again on all rows for its median best epoch.
-        search: with ``cv``, hyper-parameters to choose from: a dict of lists, or a list of dicts, such as
-            ``jdl.sweeps.random`` gives.
+        search: with ``cv``, hyper-parameters to choose from: a dict of lists; a list of dicts, such as
+            ``jdl.sweeps.random`` gives; or how many configurations to draw around the network's defaults.
         time_budget: with ``cv``, seconds after which no further training is begun.
         device: ``"cpu"``, ``"gpu"`` or ``"tpu"``; what JAX takes first unless given.
         random_state: a seed, for the same model every time.

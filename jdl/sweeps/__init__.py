@@ -1,6 +1,7 @@
 """Many training runs as one program: folds × configurations × seeds, and what comes of them for free."""
 
 from jdl.sweeps import calibrate, conformal, thresholds
+from jdl.sweeps.around import around
 from jdl.sweeps.calibrate import calibrated
 from jdl.sweeps.compare import Comparison, compare
 from jdl.sweeps.crossfit import Rule, cross_fitted
@@ -28,6 +29,7 @@ __all__ = [
     "Nested",
     "Rule",
     "Runs",
+    "around",
     "assert_no_leakage",
     "calibrate",
     "calibrated",

@@ -1,6 +1,6 @@
 """What a sweep gives: every member's scores, curves, held-out predictions and parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from html import escape
@@ -218,18 +218,21 @@ class Runs:
             return np.asarray(jax.nn.sigmoid(np.stack([-logit, logit], -1)))  # exact near 0 on both sides
         return np.asarray(jax.nn.softmax(outputs, -1))
 
-    def refit(self, config: int | None = None, seeds: int = 1) -> list[Run]:
+    def refit(
+        self, config: int | None = None, seeds: int = 1, given: Mapping[str, Any] | None = None
+    ) -> list[Run]:
         """Train the best (or another) configuration on all rows, for its members' median best epoch.
 
-        Gives a run for each seed. With ``seeds`` above 1 their predictions are to be averaged.
+        Gives a run for each seed. With ``seeds`` above 1 their predictions are to be averaged. What is in
+        ``given`` takes the place of the configuration's own, such as what depends on the number of rows.
         """
         config = self.best() if config is None else config
+        configs = list(self.configs)
+        configs[config] = {**configs[config], **(given or {})}
         rows = whole(len(self.data["y"]))
         members = np.array([(config, len(self.folds), seed) for seed in range(seeds)], np.int32)
         folds = (*self.folds, *rows)  # a fold of its own, so that its key is that of no other
-        study = Study(
-            self.recipe, self.configs, members, folds, self.key, self.data, self.median_epoch(config)
-        )
+        study = Study(self.recipe, configs, members, folds, self.key, self.data, self.median_epoch(config))
         with watching(None) as watch:
             done = train(study, checked("auto", None, None), watch, None, lambda *_: None)
         if len(done.results) < seeds:

@@ -137,6 +137,21 @@ def test_a_search_is_a_sweep_and_its_best_is_kept(iris):
     assert model.runs_.scores().shape == (2, 3, 1)
     assert model.hyper_["learning_rate"] == 1e-2
     assert model.score(*iris) > 0.85
+    assert model.runs_.configs[0]["rows"] == 90 and model.hyper_["rows"] >= 150  # without those that stop
+
+
+def test_a_number_searches_around_the_defaults(iris):
+    model = jdl.Classifier("linear", epochs=3, cv=2, search=3, random_state=0).fit(*iris)
+    first, *others = model.runs_.configs
+    assert (
+        first["learning_rate"] == jdl.Classifier("linear", random_state=0).fit(*iris).hyper_["learning_rate"]
+    )
+    assert len({config["penalty"] for config in others}) == len(others) == 2
+    assert model.hyper_["penalty"] in [config["penalty"] for config in model.runs_.configs]
+    with pytest.raises(ValueError, match="search: found 1, needs at least 2 configurations"):
+        jdl.Classifier("linear", cv=2, search=1).fit(*iris)
+    with pytest.raises(ValueError, match="search: found 4, but what to try of rate is not known"):
+        jdl.Classifier(lambda hyper: None, hyper={"rate": 0.1}, cv=2, search=4).fit(*iris)
 
 
 def test_a_layer_or_a_function_is_a_model(iris):
