@@ -142,8 +142,13 @@ def recipe(schema: "Schema", hyper: Hyper) -> Recipe:
     prepare = features.table(schema, numbers=NUMBERS[hyper["numbers"]]())
     decay = {"*/b": 0.0}
     if max(sizes, default=0) > MOST:
-        decay["*/table/w"] = FORGETTING / hyper["learning_rate"]
+        decay["*/table/w"] = _forgetting(hyper["weight_decay"]) / hyper["learning_rate"]
     return assembled(about, net, prepare, cosine_adamw(hyper, decay), hyper, **parts)
+
+
+def _forgetting(weight_decay: Any) -> Any:
+    """Give the factor of the decay: a step takes half of a vector at most, as all of it and more diverges."""
+    return FORGETTING / jnp.maximum(1.0, 2 * FORGETTING * weight_decay)
 
 
 def _smoothed(about: Task, smoothing: Any) -> dict[str, Any]:

@@ -62,6 +62,24 @@ def test_few_rows_are_answered_by_several_members() -> None:
     assert [models.defaults(400, schema)["numbers"] for schema in (SORT, AMOUNT)] == ["ranked", "robust"]
 
 
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_vectors_of_many_levels_are_forgotten_at_most_by_half(weight_decay: float) -> None:
+    many = Schema(SORT.target, (), (Category("c", tuple(f"level {i}" for i in range(100))),))
+    function, hyper = models.recipe(many, ROWS)
+    hyper |= TINY | {"embedding": 2, "frequencies": 2, "members": 1, "weight_decay": weight_decay}
+    rng = np.random.default_rng(0)
+    data = {
+        "x": {
+            "numbers": np.zeros((ROWS, 0), np.float32),
+            "categories": rng.integers(0, 101, (ROWS, 1)).astype(np.int32),
+        },
+        "y": rng.integers(0, 3, ROWS).astype(np.int32),
+    }
+    run = jdl.run(function, hyper, jax.random.key(0), data)
+    tables = [leaf for path, leaf in jax.tree.leaves_with_path(run.params) if "table" in str(path)]
+    assert tables and max(float(jnp.abs(table).max()) for table in tables) < 1
+
+
 def test_smoothing_is_of_many_classes() -> None:
     of = lambda names: Schema(Target("t", "classification", classes=tuple(names)), NUMBERS)
     schemas = (SORT, of("abcde"), of("abcdef"), of("0123456789"), of("abcdefghijkl"), AMOUNT)
