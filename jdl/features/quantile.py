@@ -47,7 +47,7 @@ def quantile_normal(quantiles: int = 1000, noise: Any = 1e-3) -> Prepare:
 
     def apply(stats: Stats, row: jax.Array, fold: Any = None, key: Any = None) -> jax.Array:
         up, down = _from_ends(stats["values"], stats["middle"], capped(row))
-        tail = jnp.maximum(jax.scipy.special.ndtri(jnp.minimum(up, down)), -OUTERMOST)
+        tail = jnp.maximum(_quantile(jnp.minimum(up, down)), -OUTERMOST)
         normal = jnp.where(up < down, tail, -tail)
         return jnp.where(jnp.isfinite(row), normal, jnp.nan)
 
@@ -128,21 +128,41 @@ def _from_ends(values: jax.Array, middle: jax.Array, row: jax.Array) -> tuple[ja
     count = middle.shape[1]
     flat = values.reshape(-1)
     base = jnp.arange(columns) * padded
-    taken = lambda of, at: of.at[at].get(mode="promise_in_bounds", wrap_negative_indices=False)
-    take = lambda at: taken(flat, at + base)
-    below = jnp.zeros(columns, jnp.int32)  # values at most x
-    for step in (2**i for i in reversed(range(padded.bit_length()))):
-        below = jnp.where(take(below + step - 1) <= row, below + step, below)
+    take = lambda at: _taken(flat, at + base)
+    below = _at_most(values, row)
     at = jnp.clip(below - 1, 0, count - 2)
     low, high = take(at), take(at + 1)
     share = lambda length: jnp.clip(length / jnp.where(high > low, high - low, 1.0), 0.0, 1.0)
     gap = 1 / (count - 1)
     up = (at + share(row - low)) * gap
     down = (count - 2 - at + share(high - row)) * gap
-    equal = taken(middle.reshape(-1), at + jnp.arange(columns) * count)
+    equal = _taken(middle.reshape(-1), at + jnp.arange(columns) * count)
     up, down = jnp.where(row == low, equal, up), jnp.where(row == low, 1 - equal, down)
     beyond = below >= count
     up, down = jnp.where(beyond, 1.0, up), jnp.where(beyond, 0.0, down)
     constant = values[:, 0] == values[:, count - 1]
     halved = lambda rank: jnp.where(constant, 0.5, rank).astype(row.dtype)
     return halved(up), halved(down)
+
+
+# Called by their names, so that an export can put something else in their place.
+
+
+@jax.jit
+def _quantile(share: jax.Array) -> jax.Array:
+    return jax.scipy.special.ndtri(share)
+
+
+@jax.jit
+def _at_most(values: jax.Array, row: jax.Array) -> jax.Array:
+    """Count the sorted values of each column that are at most x, by halves."""
+    columns, padded = values.shape
+    flat, base = values.reshape(-1), jnp.arange(columns) * padded
+    below = jnp.zeros(columns, jnp.int32)
+    for step in (2**i for i in reversed(range(padded.bit_length()))):
+        below = jnp.where(_taken(flat, below + base + step - 1) <= row, below + step, below)
+    return below
+
+
+def _taken(values: jax.Array, at: jax.Array) -> jax.Array:
+    return values.at[at].get(mode="promise_in_bounds", wrap_negative_indices=False)

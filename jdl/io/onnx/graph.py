@@ -26,6 +26,7 @@ class Graph:
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
         self._known: dict[Any, str] = {}
+        self._reshaped: dict[str, tuple[str, tuple[int, ...]]] = {}
         self._count = count()
 
     def fresh(self) -> str:
@@ -91,9 +92,21 @@ class Graph:
 
         return self.op("Cast", value, to=helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
-    def reshape(self, value: Any, shape: Sequence[int]) -> str:
-        """Give the same elements in another shape."""
-        return self.op("Reshape", value, self.shape(shape), allowzero=1)
+    def reshape(self, value: Any, shape: Sequence[int], of: Sequence[int] | None = None) -> str:
+        """Give the same elements in another shape; what came ``of`` one that is told can be brought back."""
+        before, known = self._reshaped.get(value, (None, None)) if isinstance(value, str) else (None, None)
+        if before is not None and known == tuple(shape):
+            return before
+        found = self.op("Reshape", value, self._inferred(shape), allowzero=1)
+        if isinstance(value, str) and of is not None:
+            self._reshaped[found] = value, tuple(of)
+        return found
+
+    def _inferred(self, shape: Sequence[int]) -> Any:
+        """Give a shape that leaves its one axis of rows to the runtime, where the others tell it."""
+        if sum(number >= ROWS for number in shape) == 1 and 0 not in shape and dynamic(shape):
+            return np.array([-1 if number >= ROWS else number for number in shape])
+        return self.shape(shape)
 
     def expand(self, value: Any, shape: Sequence[int]) -> str:
         """Repeat a value of the same rank along its axes of one."""

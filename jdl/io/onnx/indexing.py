@@ -12,9 +12,15 @@ from jdl.io.onnx.graph import Graph
 Rule = Callable[..., Any]
 
 
-def _start_of(graph: Graph, places: Any, number: int) -> str:
-    """Give one coordinate of the places, as int64."""
-    return graph.op("Gather", graph.cast(places, np.int64), np.array(number), axis=-1)
+def _start_of(graph: Graph, places: Any, asked: Sequence[int], number: int, bounded: bool) -> Any:
+    """Give one coordinate of the places ``asked`` for; as int64, as bounds are, where it is ``bounded``."""
+    if not isinstance(places, str):
+        return np.asarray(places[..., number], np.int64)
+    one = asked[-1] == 1
+    found = (
+        graph.reshape(places, asked[:-1]) if one else graph.op("Gather", places, np.array(number), axis=-1)
+    )
+    return graph.cast(found, np.int64) if bounded or not one else found
 
 
 def _at(graph: Graph, value: Any, axes: Sequence[int], rank: int) -> str:
@@ -39,6 +45,7 @@ def _both(graph: Graph, one: Any, other: Any, kind: str) -> Any:
 def _linear(
     graph: Graph,
     places: Any,
+    asked: Sequence[int],
     shape: Sequence[int],
     coordinates: dict[int, tuple[int | None, int | None, int, int | None]],
     batch: Sequence[int],
@@ -54,8 +61,9 @@ def _linear(
     for i, (number, counted, width, along) in coordinates.items():
         here: Any = np.zeros([1] * rank, np.int64)
         if number is not None:
-            start = _start_of(graph, places, number)
-            if mode != Mode.PROMISE_IN_BOUNDS:
+            bounded = mode != Mode.PROMISE_IN_BOUNDS
+            start = _start_of(graph, places, asked, number, bounded or len(coordinates) > 1)
+            if bounded:
                 start, ok = _bounds(graph, start, shape[i], width)
                 inside = _both(graph, inside, ok, "And")
             here = _at(graph, start, batch, rank)
@@ -72,7 +80,7 @@ def _linear(
 def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     numbers, widths = equation.params["dimension_numbers"], equation.params["slice_sizes"]
     mode = Mode.from_any(equation.params["mode"])
-    (shape, asked), out = (var.aval.shape for var in equation.invars), equation.outvars[0].aval
+    shape, asked = (var.aval.shape for var in equation.invars)
     batched = dict(zip(numbers.operand_batching_dims, numbers.start_indices_batching_dims, strict=True))
     window = [i for i in range(len(shape)) if i not in numbers.collapsed_slice_dims and i not in batched]
     free = [i for i in window if widths[i] == shape[i]]
@@ -91,23 +99,46 @@ def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     }
     batch = list(range(many))
     inside: Any = None
+    # The places of a single coordinate have the shape that is asked for.
+    if not moving and len(coordinates) == 1 and set(coordinates) <= set(numbers.start_index_map):
+        return _taken(graph, equation, x, places)
     if picked:
-        linear, inside = _linear(graph, places, shape, coordinates, batch, rank, mode)
+        linear, inside = _linear(graph, places, asked, shape, coordinates, batch, rank, mode)
     else:
         linear = np.zeros([1] * rank, np.int64)
     outer = [asked[i] for i in batch] + [widths[i] for i in moving]
     size = int(np.prod([shape[i] for i in picked], dtype=object)) if picked else 1
     rows = graph.reshape(graph.transpose(x, picked + free), [size, *(shape[i] for i in free)])
-    # The places of a single coordinate have the shape that is asked for.
-    whole = not moving and len(coordinates) == 1 and set(coordinates) <= set(numbers.start_index_map)
-    found = graph.op("Gather", rows, linear if whole else graph.expand(linear, outer), axis=0)
+    found = graph.op("Gather", rows, graph.expand(linear, outer), axis=0)
     full = batch + [many + window.index(i) for i in moving + free]
-    if inside is not None and mode == Mode.FILL_OR_DROP:
-        mask = _at(graph, inside, batch, len(full))
+    return _ordered(graph, equation, found, full, many, inside)
+
+
+def _taken(graph: Graph, equation: Any, x: Any, places: Any) -> Any:
+    """Gather along one axis, which ONNX does where it lies."""
+    numbers, mode = equation.params["dimension_numbers"], Mode.from_any(equation.params["mode"])
+    (shape, asked), many = (var.aval.shape for var in equation.invars), equation.invars[1].aval.ndim - 1
+    (axis,) = numbers.start_index_map
+    bounded, inside = mode != Mode.PROMISE_IN_BOUNDS, None
+    start = _start_of(graph, places, asked, 0, bounded)
+    if bounded:
+        start, inside = _bounds(graph, start, shape[axis], 1)
+    found = graph.op("Gather", x, start, axis=axis)
+    names = [many + i for i in range(len(shape) - 1)]
+    return _ordered(graph, equation, found, [*names[:axis], *range(many), *names[axis:]], many, inside)
+
+
+def _ordered(graph: Graph, equation: Any, found: Any, full: list[int], many: int, inside: Any) -> Any:
+    """Fill what lies outside, and bring axes into the order that is asked for.
+
+    ``full`` names each axis: those of the places from 0, then the window's in the operand's order.
+    """
+    numbers, out = equation.params["dimension_numbers"], equation.outvars[0].aval
+    if inside is not None and Mode.from_any(equation.params["mode"]) == Mode.FILL_OR_DROP:
+        mask = _at(graph, inside, [full.index(i) for i in range(many)], len(full))
         found = graph.where(mask, found, _fill(equation.params["fill_value"], out.dtype))
-    # `full` names each axis: rows first, then the window's axes in the operand's order.
     order = [i for i in range(out.ndim) if i not in numbers.offset_dims]
-    target = order + [numbers.offset_dims[i - many] for i in full[many:]]
+    target = [order[i] if i < many else numbers.offset_dims[i - many] for i in full]
     return graph.transpose(found, np.argsort(target).tolist())
 
 
@@ -127,7 +158,7 @@ def _scatter(reduction: str) -> Rule:
 
     def rule(graph: Graph, equation: Any, x: Any, places: Any, updates: Any) -> str:
         numbers, mode = equation.params["dimension_numbers"], Mode.from_any(equation.params["mode"])
-        shape, _, changed = (var.aval.shape for var in equation.invars)
+        shape, asked, changed = (var.aval.shape for var in equation.invars)
         dtype = equation.invars[0].aval.dtype
         if dtype == np.bool_ and reduction != "none":
             raise ModelError(f"export to ONNX: {equation.primitive.name} of booleans has no translation")
@@ -145,7 +176,7 @@ def _scatter(reduction: str) -> Rule:
             )
             for i in range(len(shape))
         }
-        linear, inside = _linear(graph, places, shape, coordinates, batch, len(changed), mode)
+        linear, inside = _linear(graph, places, asked, shape, coordinates, batch, len(changed), mode)
         size = int(np.prod(shape, dtype=object))
         if inside is not None and mode == Mode.FILL_OR_DROP:
             linear = graph.where(_at(graph, inside, batch, len(changed)), linear, graph.scalar(size))

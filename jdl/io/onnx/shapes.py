@@ -13,14 +13,16 @@ def _reshape(graph: Graph, equation: Any, x: Any) -> str:
     return graph.reshape(x, equation.outvars[0].aval.shape)
 
 
-def _broadcast(graph: Graph, equation: Any, x: Any, *_: Any) -> str:
-    found, needed = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+def laid(
+    graph: Graph, x: Any, found: Sequence[int], needed: Sequence[int], axes: Sequence[int]
+) -> tuple[Any, list[int]]:
+    """Lay the axes of a value of shape ``found`` at ``axes`` of ``needed``, others one; give its shape."""
     between = [1] * len(needed)
-    for axis, size in zip(equation.params["broadcast_dimensions"], found, strict=True):
+    for axis, size in zip(axes, found, strict=True):
         between[axis] = size
-    if between != list(found):
-        x = graph.reshape(x, between)
-    return x if isinstance(x, str) and between == list(needed) else graph.expand(x, needed)
+    if between == list(found):
+        return x, between
+    return (graph.reshape(x, between, found) if isinstance(x, str) else np.reshape(x, between)), between
 
 
 def _transpose(graph: Graph, equation: Any, x: Any) -> str:
@@ -32,8 +34,12 @@ def _concatenate(graph: Graph, equation: Any, *parts: Any) -> str:
 
 
 def _stack(graph: Graph, equation: Any, *parts: Any) -> str:
-    axis = int(equation.params["axis"])
-    return graph.op("Concat", *(graph.op("Unsqueeze", part, np.array([axis])) for part in parts), axis=axis)
+    """Put parts side by side: one behind the other, then apart and in order: a node for each costs more."""
+    axis, shape = int(equation.params["axis"]), equation.invars[0].aval.shape
+    if not shape:
+        return graph.op("Concat", *(graph.op("Unsqueeze", part, np.array([0])) for part in parts), axis=0)
+    apart = graph.reshape(graph.op("Concat", *parts, axis=0), [len(parts), *shape])
+    return graph.transpose(apart, [*range(1, axis + 1), 0, *range(axis + 1, len(shape) + 1)])
 
 
 def _split(graph: Graph, equation: Any, x: Any) -> list[str]:
@@ -114,7 +120,6 @@ RULES = {
     "reshape": _reshape,
     "squeeze": _reshape,
     "expand_dims": _reshape,
-    "broadcast_in_dim": _broadcast,
     "transpose": _transpose,
     "concatenate": _concatenate,
     "stack": _stack,

@@ -1,7 +1,8 @@
 """A walk over a function's jaxpr, equation by equation, that writes an ONNX graph."""
 
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,10 +13,11 @@ from jdl.io.onnx import control
 from jdl.io.onnx.elementwise import RULES as ELEMENTWISE
 from jdl.io.onnx.graph import Graph, dynamic
 from jdl.io.onnx.indexing import RULES as INDEXING
-from jdl.io.onnx.ndtri import ndtri
+from jdl.io.onnx.portable import PORTABLE
 from jdl.io.onnx.products import RULES as PRODUCTS
 from jdl.io.onnx.reductions import RULES as REDUCTIONS
 from jdl.io.onnx.shapes import RULES as SHAPES
+from jdl.io.onnx.shapes import laid
 
 RULES: dict[str, Any] = {**ELEMENTWISE, **SHAPES, **REDUCTIONS, **PRODUCTS, **INDEXING}
 _INSIDE = {  # calls, by the parameter that holds what they call
@@ -30,8 +32,14 @@ _INSIDE = {  # calls, by the parameter that holds what they call
     "checkpoint": "jaxpr",
 }
 
+_WHOLE = ("optimization_barrier",)  # of the elementwise rules, what gives back its inputs as they are
 
-_PORTABLE = {"_ndtri": ndtri}  # in place of those that take numbers' bits apart, by the name they are called
+
+class Wide(NamedTuple):
+    """A value that is to be repeated along axes of one, which arithmetic does by itself."""
+
+    value: Any
+    shape: tuple[int, ...]
 
 
 def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
@@ -40,6 +48,10 @@ def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
     Raises:
         ModelError: a primitive that has no translation.
     """
+    return [_whole(graph, value) for value in _walk(graph, closed, inputs)]
+
+
+def _walk(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
     jaxpr, constants = (closed.jaxpr, closed.consts) if hasattr(closed, "consts") else (closed, ())
     known: dict[Any, Any] = dict(zip(jaxpr.constvars, constants, strict=True))
     known |= dict(zip(jaxpr.invars, inputs, strict=True))
@@ -56,17 +68,24 @@ def write(graph: Graph, closed: Any, inputs: Sequence[Any]) -> list[Any]:
 
 def _equation(graph: Graph, equation: Any, inputs: list[Any]) -> Sequence[Any]:
     name, given = equation.primitive.name, equation.params
-    if name == "custom_jvp_call" and (portable := _PORTABLE.get(_called(given["call_jaxpr"]))):
-        specs = [jax.ShapeDtypeStruct(var.aval.shape, var.aval.dtype) for var in equation.invars]
-        return write(graph, jax.make_jaxpr(portable)(*specs), inputs)
     if name in _INSIDE and _INSIDE[name] in given:
-        return write(graph, given[_INSIDE[name]], inputs)
-    if not any(isinstance(value, str) for value in inputs) and not any(
+        return _inside(graph, equation, given[_INSIDE[name]], inputs)
+    if not any(isinstance(value, str | Wide) for value in inputs) and not any(
         dynamic(var.aval.shape) for var in equation.outvars
     ):
         return _folded(equation, inputs)
+    if name == "broadcast_in_dim":
+        return [_wide(graph, equation, _whole(graph, inputs[0]))]
+    if name in ELEMENTWISE and name not in _WHOLE:
+        return _elementwise(graph, equation, inputs)
+    inputs = [_whole(graph, value) for value in inputs]
     if name in control.RULES:
         return control.RULES[name](graph, equation, write, *inputs)
+    return _by_rule(graph, equation, inputs)
+
+
+def _by_rule(graph: Graph, equation: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    name = equation.primitive.name
     if name not in RULES:
         kinds = ", ".join(f"{var.aval.dtype}{list(var.aval.shape)}" for var in equation.invars)
         raise ModelError(f"export to ONNX: the primitive {name!r} of {kinds} has no translation")
@@ -77,8 +96,39 @@ def _equation(graph: Graph, equation: Any, inputs: list[Any]) -> Sequence[Any]:
     return [found] if isinstance(found, str) else found
 
 
-def _called(closed: Any) -> str:
-    return getattr(closed, "jaxpr", closed).debug_info.func_name
+def _inside(graph: Graph, equation: Any, closed: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """Write what is called, or what stands for it in ONNX."""
+    specs = [jax.ShapeDtypeStruct(var.aval.shape, var.aval.dtype) for var in equation.invars]
+    portable = PORTABLE.get(_called(closed))
+    if portable is None or not portable.takes(*specs):
+        return _walk(graph, closed, inputs)
+    return _walk(graph, jax.make_jaxpr(portable.function)(*specs), inputs)
+
+
+def _elementwise(graph: Graph, equation: Any, inputs: Sequence[Any]) -> Sequence[Any]:
+    """Compute each element of what is not repeated yet; the result is whole where an input is."""
+    shape = equation.outvars[0].aval.shape
+    narrow = [value.value if isinstance(value, Wide) else value for value in inputs]
+    (found,) = _by_rule(graph, equation, narrow)
+    pairs = zip(equation.invars, inputs, strict=True)
+    whole = any(var.aval.shape == shape and not isinstance(value, Wide) for var, value in pairs)
+    return [found if whole else Wide(found, shape)]
+
+
+def _wide(graph: Graph, equation: Any, value: Any) -> Any:
+    found, needed = equation.invars[0].aval.shape, equation.outvars[0].aval.shape
+    value, between = laid(graph, value, found, needed, equation.params["broadcast_dimensions"])
+    return value if isinstance(value, str) and between == list(needed) else Wide(value, needed)
+
+
+def _whole(graph: Graph, value: Any) -> Any:
+    return graph.expand(value.value, value.shape) if isinstance(value, Wide) else value
+
+
+def _called(closed: Any) -> tuple[str, str]:
+    """Name a function, and the file it is from."""
+    about = getattr(closed, "jaxpr", closed).debug_info
+    return about.func_name, Path(about.func_filename or "").stem
 
 
 def _folded(equation: Any, inputs: list[Any]) -> Sequence[Any]:
