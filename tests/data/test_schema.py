@@ -1,13 +1,11 @@
 """The schema: what is inferred, what its arrays hold, and what is said of what does not fit."""
 
 import datetime as dt
-import json
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from jdl.data import (
@@ -127,30 +125,6 @@ def test_notes_say_what_was_left_out() -> None:
         "class 'c' of 'y' has a single row",
         "column 'x': 1 infinite values are read as missing",
     )
-
-
-@pytest.mark.parametrize(
-    ("y", "columns", "target", "message"),
-    [
-        (Y, {"x": [1, 2] * 20}, "Y", "target column 'Y' is not in the table; did you mean 'y'?"),
-        (Y, {"x": [1, 2] * 20}, "price", "is not in the table; the table has 'x', 'y'"),
-        ([None] * 40, {"x": [1, 2] * 20}, "y", "target column 'y' has no value in any of 40 rows"),
-        (["?"] * 40, {"x": [1, 2] * 20}, "y", "has no value in any of 40 rows"),
-        (["a"] * 40, {"x": [1, 2] * 20}, "y", "holds one value, 'a', in all 40 rows"),
-        (["a"], {"x": [1]}, "y", "1 row has a value; a fit needs at least 2"),
-        (["a", None], {"x": [1, 2]}, "y", "1 row has a value; a fit needs at least 2"),
-        (Y, {}, "y", "no column is left to learn 'y' from (the table has no other)"),
-        (Y, {"x": [1] * 40}, "y", "no column is left to learn 'y' from ('x': constant: every row holds 1)"),
-        ([f"row {i}" for i in range(40)], {"x": [1, 2] * 20}, "y", "all 40 values differ"),
-        ([dt.date(2024, 1, 1)] * 40, {"x": [1, 2] * 20}, "y", "holds Date; needs text, booleans or numbers"),
-        ([float("inf"), float("nan")] * 20, {"x": [1, 2] * 20}, "y", "has no value in any of 40 rows"),
-    ],
-)
-def test_targets_that_cannot_be_learned(y: Any, columns: dict, target: str, message: str) -> None:
-    with pytest.raises(DataError) as caught:
-        infer(y, target, **columns)
-    assert message in str(caught.value)
-    assert str(caught.value).count("\n") <= 1
 
 
 # What its arrays hold.
@@ -288,110 +262,7 @@ def test_every_kind_needs_its_own_values() -> None:
         schema.encode(pl.DataFrame([good]).with_columns(yes=pl.lit(2)))
 
 
-@pytest.mark.parametrize("y", [Y, [True, False] * 20, [3, 1] * 20, [1.0, 0.0] * 20, ["1", "2"] * 20])
-def test_classes_come_back_as_they_stood(y: list) -> None:
-    schema = infer(y, x=[1.0, 2.5] * 20)
-    frame = pl.DataFrame({"y": y})
-    codes = schema.encode_target(frame)
-    assert codes.dtype == np.int32
-    back = schema.decode(np.eye(2)[codes])
-    assert back["prediction"].to_list() == y
-    assert back["prediction"].dtype == frame["y"].dtype
-    names = [str(value).lower() if isinstance(value, bool) else str(value) for value in schema.classes]
-    assert back.columns == ["prediction", *(f"probability_{name}" for name in names)]
-
-
-def test_a_regression_target_is_standardised_and_comes_back() -> None:
-    y = 1.7e9 + np.linspace(0, 10, ROWS)
-    schema = infer(y, x=[1.0, 2.5] * 20)
-    coded = schema.encode_target(pl.DataFrame({"y": y}))
-    assert coded.dtype == np.float32
-    assert coded.mean() == pytest.approx(0, abs=1e-6)
-    assert coded.std() == pytest.approx(1, abs=1e-6)
-    np.testing.assert_allclose(schema.decode(coded)["prediction"].to_numpy() - y, 0, atol=1e-5)
-
-
-def test_targets_that_do_not_fit() -> None:
-    with pytest.raises(DataError, match=r"row 2: found 'maybe', which is not one of the classes 'no', 'yes'"):
-        SCHEMA.encode_target(pl.DataFrame({"y": ["no", "maybe"]}))
-    frame = pl.DataFrame({"y": ["no", None, "?"]})
-    with pytest.raises(DataError, match=r"2 of 3 rows have no usable value, the first is row 2"):
-        SCHEMA.encode_target(frame)
-    assert SCHEMA.labelled(frame).height == 1
-    with pytest.raises(DataError, match="target column 'y' is not in the table"):
-        SCHEMA.encode_target(pl.DataFrame({"x": [1]}))
-    with pytest.raises(DataError, match=r"have shape \(3,\), need \(rows, 2\)"):
-        SCHEMA.decode(np.zeros(3))
-
-
 # Several targets, or none.
-
-
-def test_several_numbers_are_a_regression() -> None:
-    a, b = np.linspace(0, 1, ROWS), 1e6 + np.arange(ROWS) % 7
-    frame = pl.DataFrame({"a": a, "b": b, "x": [1.0, 2.5] * 20})
-    schema = infer_schema(frame, ("a", "b"))
-    assert (schema.task, schema.target.name, [t.name for t in schema.targets]) == (
-        "regression",
-        "a",
-        ["a", "b"],
-    )
-    coded = schema.encode_target(frame)
-    assert coded.shape == (ROWS, 2)
-    assert coded.dtype == np.float32
-    back = schema.decode(coded)
-    assert back.columns == ["prediction_a", "prediction_b"]
-    np.testing.assert_allclose(back["prediction_b"].to_numpy(), b, atol=1e-2)
-    with pytest.raises(DataError, match=r"have shape \(3,\), need \(rows, 2\)"):
-        schema.decode(np.zeros(3))
-
-
-def test_several_two_class_targets_are_labels() -> None:
-    frame = pl.DataFrame({"a": Y, "b": [1, 0, 1, None] * 10, "x": [1.0, 2.5] * 20})
-    schema = infer_schema(frame, ["a", "b"])
-    assert schema.task == "multilabel"
-    assert schema.rows == 30
-    coded = schema.encode_target(schema.labelled(frame))
-    assert coded.dtype == np.int32
-    np.testing.assert_array_equal(coded[:3], [[0, 1], [1, 0], [0, 1]])
-    back = schema.decode(np.array([[0.9, 0.2]]))
-    assert back.row(0, named=True) == {
-        "prediction_a": "yes", "probability_a": 0.9, "prediction_b": 0, "probability_b": 0.2,
-    }  # fmt: skip
-
-
-def test_targets_that_do_not_go_together() -> None:
-    frame = pl.DataFrame({"a": Y, "b": ["u", "v", "w", "w"] * 10, "x": [1.0, 2.5] * 20})
-    with pytest.raises(DataError, match="'a': 2 classes, 'b': 3 classes; several need to be all numbers, or"):
-        infer_schema(frame, ("a", "b"))
-    with pytest.raises(DataError, match="labels need at least two targets"):
-        infer_schema(frame, "a", "multilabel")
-
-
-def test_a_schema_may_only_describe() -> None:
-    schema = infer_schema(pl.DataFrame({"x": [1.0, 2.5], "c": ["a", "a"]}))
-    assert schema.targets == ()
-    assert schema.describe().rows() == [
-        ("x", "number", "1 to 2.5", 0, "fractional numbers from 1 to 2.5"),
-        ("c", "dropped", "", 0, "constant: every row holds 'a'"),
-    ]
-    for part in (lambda: schema.target, lambda: schema.task, lambda: schema.encode_target(pl.DataFrame())):
-        with pytest.raises(DataError, match="the schema has no target; infer it with a target"):
-            part()
-
-
-def test_targets_of_text() -> None:
-    x = np.arange(40) % 7 + 0.5
-    prices = [f"${1000 + 7 * i:,}" for i in range(39)] + ["unknown"]
-    schema = infer(prices, x=x)
-    assert (schema.task, schema.rows, schema.target.format) == ("regression", 39, Format(".", ",", ("$",)))
-    frame = pl.DataFrame({"y": prices})
-    values = schema.decode(schema.encode_target(schema.labelled(frame)))["prediction"].to_numpy()
-    np.testing.assert_allclose(values, 1000 + 7 * np.arange(39), rtol=1e-5)
-    spelled = infer(["Yes", "yes ", "NO", "yes"] * 10, x=x)
-    assert spelled.classes == ("NO", "yes")
-    assert spelled.encode_target(pl.DataFrame({"y": ["no", "YES"]})).tolist() == [0, 1]
-    assert infer(["01", "02"] * 20, x=x).classes == ("01", "02")
 
 
 def test_copies_are_left_out() -> None:
@@ -416,104 +287,5 @@ numbers = st.builds(
     Number, names, st.sampled_from(["number", "boolean", "time"]), floats, scales, st.integers(0, 99),
     formats, st.tuples(names), low=floats, evidence=names,
 )  # fmt: skip
-dates = st.builds(
-    Date, names, st.sampled_from(["date", "datetime"]), names, st.integers(0, 9), st.tuples(names)
-)
-levels = st.lists(names, unique=True, max_size=4).map(tuple)
-categories = st.builds(Category, names, levels, st.integers(0, 9))
 kinds = (names, st.integers(), floats, st.booleans())
 classes = st.one_of(st.lists(kind, min_size=2, max_size=4, unique=True) for kind in kinds)
-targets = st.builds(
-    Target, names, st.just("classification"), names, classes.map(tuple), floats, scales
-) | st.builds(Target, names, st.just("regression"), names, st.just(()), floats, scales)
-
-
-@given(
-    targets,
-    st.lists(numbers, max_size=3),
-    st.lists(categories, max_size=3),
-    st.lists(st.one_of(dates, st.builds(Text, names)), max_size=2),
-    st.lists(st.builds(Dropped, names, names), max_size=2),
-)
-def test_json_round_trip(target: Target, ns: list, cs: list, others: list, ds: list) -> None:
-    columns = [part.name for part in (target, *ns, *cs, *others, *ds)]
-    days = tuple(part for part in others if isinstance(part, Date))
-    texts = tuple(part for part in others if isinstance(part, Text))
-    parts = (target,), tuple(ns), tuple(cs), days, texts, tuple(ds)
-    if len(set(columns)) < len(columns):
-        with pytest.raises(DataError, match="occurs"):
-            Schema(*parts)
-        return
-    schema = Schema(*parts, 7, ("a note",))
-    back = Schema.from_json(schema.to_json())
-    assert back == schema
-    assert repr(back) == repr(schema)  # evidence and ranges, too, which equality leaves out
-    assert [type(value) for value in back.classes] == [type(value) for value in schema.classes]
-    assert hash(back) == hash(schema)
-
-
-def edited(**changes: Any) -> str:
-    return json.dumps(json.loads(SCHEMA.to_json()) | changes)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("{", "schema: not JSON (line 1"),
-        ("[]", "schema: found list, needs"),
-        (edited(version=1), "schema: found {'format': 'jdl schema', 'version': 1}"),
-        (edited(colour=1), "schema: found an unknown field 'colour'"),
-        (edited(targets=[{"name": "y"}]), "schema.targets[0]: field 'task' is missing"),
-        (edited(targets=[3]), "schema.targets[0]: found 3, needs an object of named fields"),
-        (edited(targets=[{"name": "y", "task": "guess"}]), "needs 'classification' or 'regression'"),
-        (edited(numbers=[{"name": "a", "offset": "x"}]), "numbers[0].offset: found 'x', needs a number"),
-        (edited(numbers=[{"name": "a", "scale": 0}]), "column 'a': offset 0.0 and scale 0.0"),
-        (edited(categories=[{"name": "a", "levels": [1]}]), "categories[0].levels[0]: found 1, needs text"),
-        (edited(categories=[{"name": "a", "levels": ["b", "b"]}]), "level 'b' occurs 2 times"),
-        (edited(categories="a"), "schema.categories: found 'a', needs a list of an object"),
-        (edited(numbers=[{"name": "y"}]), "schema: column 'y' occurs 2 times"),
-        (
-            edited(dates=[{"name": "a", "kind": "month"}]),
-            "dates[0].kind: found 'month', needs 'date' or 'date",
-        ),
-        (edited(numbers=[{"name": "a", "format": {"decimal": ";"}}]), "numbers[0].format.decimal: found ';'"),
-        (
-            edited(numbers=[{"name": "a", "format": {"decimal": ",", "thousands": ","}}]),
-            "column 'a': decimal and thousands are both ','",
-        ),
-        (
-            edited(numbers=[{"name": "a", "true": ["y"]}]),
-            "column 'a': true ('y',) and false (); needs texts for",
-        ),
-        (
-            edited(categories=[{"name": "a", "levels": ["b", "B"], "ignore_case": True}]),
-            "level (its case ignored) 'b' occurs 2 times",
-        ),
-        (edited(rows=True), "schema.rows: found True, needs a whole number"),
-        (
-            edited(targets=[{"name": "y", "task": "classification", "classes": ["a"]}]),
-            "a classification needs at least 2",
-        ),
-        (
-            edited(targets=[{"name": "y", "task": "classification", "classes": ["a", 1]}]),
-            "schema: target.classes: found int, str; needs values of one type",
-        ),
-    ],
-)
-def test_json_that_is_not_a_schema(text: str, message: str) -> None:
-    with pytest.raises(DataError) as caught:
-        Schema.from_json(text)
-    assert message in str(caught.value)
-
-
-def test_a_schema_is_edited_by_hand() -> None:
-    data = json.loads(SCHEMA.to_json())
-    assert data["numbers"] == [{"name": "age"}]  # what is as by default is left out
-    data["numbers"] = [{"name": "age", "scale": 10, "low": 1, "format": {"decimal": ","}}]
-    data["categories"] = [{"name": "work", "levels": ["b"], "ignore_case": True}]
-    data["dates"] = [{"name": "day", "format": "%d.%m.%Y"}]
-    schema = Schema.from_json(json.dumps(data))
-    rows = schema.encode(pl.DataFrame({"age": ["20,5"], "work": ["B"], "day": ["1.2.1970"]}))
-    assert rows["numbers"].item() == np.float32(2.05)
-    assert rows["categories"].item() == 1
-    assert rows["dates"].tolist() == [[[31, 0]]]

@@ -138,3 +138,88 @@ def test_values_that_fit_no_keys(inputs, message):
 def test_rotary_needs_heads_of_even_width():
     with pytest.raises(nn.LayerError, match=r"rotary: has shape \(4, 2, 3\), needs .* d even"):
         nn.attention(2, rotary=1e4).specs(jnp.zeros((4, 6)))
+
+
+def random_params(net, *inputs):
+    """Parameters none of which is zero or one, and the state."""
+    params, state = net.init(KEY, *inputs)
+    return jax.tree.map(lambda leaf: jnp.asarray(normal(*leaf.shape)), params), state
+
+
+def equations(jaxpr):
+    """Give every equation of a jaxpr and of those inside it."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in jax.tree.leaves(list(equation.params.values())):
+            inner = getattr(value, "jaxpr", value)
+            if hasattr(inner, "eqns"):
+                yield from equations(inner)
+
+
+def test_causal_attention_sees_nothing_later():
+    net, x = nn.attention(2, causal=True), jnp.asarray(normal(5, 4))
+    params, _ = random_params(net, x)
+    jacobian = jax.jacobian(lambda x: net(params, x))(x)  # (query, n, key, n)
+    seen = np.abs(jacobian).max((1, 3)) > 0
+    np.testing.assert_array_equal(seen, np.tril(np.ones((5, 5), bool)))
+
+
+def test_the_last_query_of_causal_cross_attention_sees_the_last_key():
+    net, x, context = nn.attention(1, causal=True), jnp.asarray(normal(2, 4)), jnp.asarray(normal(5, 4))
+    params, _ = random_params(net, x, context)
+    jacobian = jax.jacobian(lambda context: net(params, x, context))(context)
+    seen = np.abs(jacobian).max((1, 3)) > 0
+    np.testing.assert_array_equal(seen, [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]])
+
+
+def test_a_query_that_may_look_nowhere_gives_zeros_and_finite_gradients():
+    q, k, v = (jnp.asarray(normal(3, 2, 4)) for _ in range(3))
+    mask = jnp.array([[True, False, True], [False, False, False], [True, True, True]])
+
+    def attend(q, k, v):
+        return nn.dot_product_attention(q, k, v, mask)
+
+    found, back = jax.vjp(attend, q, k, v)
+    assert (found[1] == 0).all()
+    assert (found[0] != 0).all()
+    for gradient in back(jnp.ones_like(found)):
+        assert np.isfinite(gradient).all()
+    assert (back(jnp.ones_like(found))[0][1] == 0).all()
+
+
+def test_masked_keys_have_no_influence():
+    net, x = nn.attention(2), jnp.asarray(normal(4, 6))
+    params, _ = random_params(net, x)
+    mask = jnp.array([True, True, False, True])
+    other = x.at[2].set(1e3)
+    found, changed = net(params, x, mask=mask), net(params, other, mask=mask)
+    np.testing.assert_array_equal(np.delete(found, 2, 0), np.delete(changed, 2, 0))
+
+
+def test_softmax_is_in_float32_in_half_precision():
+    q, k, v = (jnp.ones((n, 1, 2), jnp.bfloat16) for n in (1, 4096, 4096))
+    jaxpr = jax.make_jaxpr(nn.dot_product_attention)(q, k, v)
+    dtypes = {e.outvars[0].aval.dtype for e in equations(jaxpr.jaxpr) if e.primitive.name == "exp"}
+    assert dtypes == {jnp.dtype("float32")}
+    assert nn.dot_product_attention(q, k, v).astype(float).ravel().tolist() == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("x", "keywords", "message"),
+    [
+        (jnp.zeros((5, 7)), {}, r"has shape \(5, 7\), needs \(length, n\), n a multiple of 2 heads"),
+        (jnp.zeros(6), {}, r"has shape \(6,\), needs \(length, n\)"),
+        (jnp.zeros((5, 6)), {"mask": jnp.ones(5)}, "the mask is float32, needs bool"),
+        (jnp.zeros((5, 6)), {"mask": jnp.ones(4, bool)}, r"mask has shape \(4,\), needs .* \(2, 5, 5\)"),
+        (jnp.zeros((5, 6)), {"mask": jnp.ones((3, 5, 5), bool)}, r"mask has shape \(3, 5, 5\), needs"),
+        (jnp.zeros((5, 6)), {"mask": jnp.ones((1, 1, 5, 5), bool)}, r"mask has shape \(1, 1, 5, 5\), needs"),
+    ],
+)
+def test_attention_refuses_inputs_of_the_wrong_shape(x, keywords, message):
+    with pytest.raises(nn.LayerError, match=f"mix: .*{message}"):
+        nn.chain(mix=nn.attention(2)).init(KEY, x, **keywords)
+
+
+def test_attention_refuses_a_context_of_the_wrong_shape():
+    with pytest.raises(nn.LayerError, match=r"the context has shape \(6,\), needs \(length', m\)"):
+        nn.attention(2).init(KEY, jnp.zeros((5, 6)), jnp.zeros(6))

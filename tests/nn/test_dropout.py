@@ -1,4 +1,4 @@
-"""Dropout of channels, of whole examples, and to SELU's lowest value; see also ``test_layers.py``."""
+"""Dropout of channels, of whole examples, and to SELU's lowest value; see also ``test_dropout_rate.py``."""
 
 from functools import partial
 

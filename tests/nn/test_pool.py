@@ -142,3 +142,31 @@ def test_pooling_and_its_gradient_need_no_window_reduction_and_no_scatter():
 def test_refusals(build, message):
     with pytest.raises(nn.LayerError, match=message):
         build()
+
+
+def test_pooling_leaves_out_rows_that_fill_no_window():
+    x = jnp.arange(25.0).reshape(5, 5, 1)
+    assert nn.max_pool(2)({}, x)[..., 0].tolist() == [[6, 8], [16, 18]]
+    assert nn.average_pool(2)({}, x)[..., 0].tolist() == [[3, 5], [13, 15]]
+
+
+def test_pooling_of_integers():
+    x = jnp.arange(16, dtype=jnp.int32).reshape(4, 4, 1) - 20
+    assert nn.max_pool(2, padding="SAME", stride=1)({}, x)[-1, -1].tolist() == [-5]
+    assert nn.max_pool(2)({}, x).dtype == jnp.int32
+    assert nn.average_pool(3, stride=1)({}, x)[0, 0].tolist() == [-15.0]
+
+
+def test_average_pool_sums_in_float32():
+    x = jnp.full((32, 32, 1), 1.0, jnp.bfloat16)
+    assert nn.average_pool(31, stride=1)({}, x).astype(float).ravel().tolist() == [1.0] * 4
+
+
+def test_max_pool_shares_the_gradient_among_equals():
+    gradient = jax.grad(lambda x: nn.max_pool(2)({}, x).sum())(jnp.zeros((2, 2, 1)))
+    assert gradient.ravel().tolist() == [0.25] * 4
+
+
+def test_max_pool_refuses_windows_of_padding_alone():
+    with pytest.raises(nn.LayerError, match=r"padding .* must be smaller than the window \(2, 2\)"):
+        nn.max_pool(2, padding=2)
