@@ -26,7 +26,7 @@ def sine(turns: Any) -> Any:
 
 
 def at_most(values: Any, row: Any) -> Any:
-    """Count the sorted values (p, m) that are at most x, of each column (…, p), as ``features.quantile``.
+    """Count the sorted values (p, m) at most x, which is no infinity, of each column (…, p).
 
     Blocks whose last value is at most x lie before it; then the block is counted in which it lies. Eleven
     nodes, where halving takes five a step.
