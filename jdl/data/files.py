@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def _read_parquet(path: Path, text: Collection[str]) -> pl.DataFrame:
     del text  # Parquet has its own types
     try:
         with pa_parquet.ParquetFile(path) as file:
-            return _cleaned(from_arrow(file.read(), str(path)))
+            return cleaned(from_arrow(file.read(), str(path)))
     except (pa.ArrowInvalid, OSError) as error:
         raise _not_whole(path, "Parquet", error) from error
 
@@ -62,10 +63,10 @@ def _read_arrow(path: Path, text: Collection[str]) -> pl.DataFrame:
     del text  # Arrow has its own types
     if is_old_feather(path):
         try:
-            return _cleaned(from_arrow(pa_feather.read_table(path, memory_map=False), str(path)))
+            return cleaned(from_arrow(pa_feather.read_table(path, memory_map=False), str(path)))
         except (pa.ArrowInvalid, OSError) as error:
             raise _not_whole(path, "Arrow", error) from error
-    return _cleaned(from_arrow(pa.Table.from_batches(record_batches(path)), str(path)))
+    return cleaned(from_arrow(pa.Table.from_batches(record_batches(path)), str(path)))
 
 
 def is_old_feather(path: Path) -> bool:
@@ -80,15 +81,19 @@ def record_batches(path: Path) -> Iterator[pa.RecordBatch]:
         with pa.OSFile(str(path)) as file:
             if file.read(6) == b"ARROW1":
                 with pa.ipc.open_file(file) as whole:
-                    yield pa.RecordBatch.from_pylist([], whole.schema)
+                    yield from _empty(whole.schema)
                     yield from map(whole.get_batch, range(whole.num_record_batches))
             else:
                 file.seek(0)
                 with pa.ipc.open_stream(file) as stream:
-                    yield pa.RecordBatch.from_pylist([], stream.schema)
+                    yield from _empty(stream.schema)
                     yield from stream
     except (pa.ArrowInvalid, OSError) as error:
         raise _not_whole(path, "Arrow", error) from error
+
+
+def _empty(schema: pa.Schema) -> list[pa.RecordBatch]:
+    return [pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)]
 
 
 def _not_whole(path: Path, kind: str, error: BaseException) -> DataError:
@@ -99,18 +104,29 @@ def _not_whole(path: Path, kind: str, error: BaseException) -> DataError:
 
 
 def _read_json_lines(path: Path, text: Collection[str]) -> pl.DataFrame:
-    with scanned_json_lines(path, text) as table:
-        return _cleaned(table.collect())
+    return read_json_lines(escape(str(path)), path, text)  # polars takes a path for a pattern
+
+
+def read_json_lines(
+    source: str | bytes, path: Path, text: Collection[str], schema: pl.Schema | None = None
+) -> pl.DataFrame:
+    """Read JSON lines of a file, or some of them by the ``schema`` of all."""
+    with _explained_json_lines(path):
+        table = cleaned(pl.read_ndjson(source, schema=schema, infer_schema_length=None))
+    kept = [name for name in text if name in table.columns and not table[name].dtype.is_nested()]
+    return table.with_columns(pl.col(name).cast(pl.String) for name in kept)
+
+
+def json_lines_schema(path: Path) -> pl.Schema:
+    """Infer the types of all lines."""
+    with _explained_json_lines(path):
+        return pl.scan_ndjson(escape(str(path)), infer_schema_length=None).collect_schema()
 
 
 @contextmanager
-def scanned_json_lines(path: Path, text: Collection[str]) -> Iterator[pl.LazyFrame]:
-    """Open JSON lines, types inferred from all of them, to be collected or written elsewhere."""
+def _explained_json_lines(path: Path) -> Iterator[None]:
     try:
-        table = pl.scan_ndjson(path, infer_schema_length=None)
-        types = table.collect_schema()
-        kept = [name for name in text if name in types and not types[name].is_nested()]
-        yield table.with_columns(pl.col(name).cast(pl.String) for name in kept)
+        yield
     except pl.exceptions.PolarsError as error:
         _explain_json_lines(path)
         raise DataError(f"{path}: cannot be read: {_first_line(error)}") from error
@@ -158,7 +174,7 @@ def _read_csv(path: Path, text: Collection[str]) -> pl.DataFrame:
     undecoded = [column.name for column in table if column.dtype == pl.Binary]
     if undecoded:
         raise DataError(f"{path}: column {undecoded[0]!r} is not UTF-8 text; save the file as UTF-8")
-    table = _with_zeros(_cleaned(table), text, lambda names: read(True, names, names))
+    table = _with_zeros(cleaned(table), text, lambda names: read(True, names, names))
     return table.select(column if column.name in text else _narrow(column) for column in table)
 
 
@@ -221,7 +237,8 @@ def _narrow(column: pl.Series) -> pl.Series:
     return column
 
 
-def _cleaned(frame: pl.DataFrame) -> pl.DataFrame:
+def cleaned(frame: pl.DataFrame) -> pl.DataFrame:
+    """Clean every column, see ``nulls.clean``."""
     return frame.select(clean(column) for column in frame)
 
 

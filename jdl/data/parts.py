@@ -9,9 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from jdl.data import stream_files
 from jdl.data.errors import DataError
-from jdl.data.nulls import clean
+from jdl.data.part_files import PartFile, opened
 from jdl.data.read import (
     files_of,
     of_several_types,
@@ -19,8 +18,6 @@ from jdl.data.read import (
     require_same_columns,
     require_same_types,
 )
-from jdl.data.stream_convert import as_parquet
-from jdl.data.stream_csv import to_parquet
 from jdl.data.stream_files import ENDINGS
 
 ROWS = 2**17  # of a part at most
@@ -31,8 +28,9 @@ def read_parts(
 ) -> Iterator[tuple[int, pl.DataFrame]]:
     """Read what ``read_table`` reads, in parts of at most ``rows`` rows, each with the number of its first.
 
-    Parquet files are read by row groups, and of them the named ``columns`` alone; other files are first
-    brought into temporary Parquet files, a block at a time. Tables in memory are cut.
+    Parquet files are read by row groups, and where there are no others the named ``columns`` alone; Arrow by
+    record batches, and JSON lines some at a time. Text is first brought into temporary Parquet files, a block
+    at a time; tables in memory are cut.
 
     Raises:
         DataError: as ``read_table``; of a Parquet file, a column that is not there.
@@ -44,11 +42,18 @@ def read_parts(
         yield from cut(0, read_table(source, text), rows)
         return
     paths = files_of(Path(source))
-    if all(path.suffix.lower() in ENDINGS for path in paths):
-        yield from _groups(paths, columns, rows)
-        return
+    only = columns if all(path.suffix.lower() in ENDINGS for path in paths) else ()
+    first = 0
     with tempfile.TemporaryDirectory() as folder:
-        yield from _groups(_converted(paths, folder, set(text)), (), rows)
+        files = _opened(paths, folder, text, only)
+        names = files[0].head.columns
+        if not names:
+            raise DataError(f"{source}: has no columns; a table needs at least one")
+        for block in (block for file in files for block in file.blocks):
+            yield from cut(first, block.select(names), rows)
+            first += block.height
+    if not first:
+        raise DataError(f"{source}: has {len(names)} columns and no rows; a table needs at least one row")
 
 
 @contextmanager
@@ -64,25 +69,20 @@ def counted_from(first: int) -> Iterator[None]:
         raise DataError(message, column=error.column, row=row) from None
 
 
-def _converted(paths: list[Path], folder: str, text: set[str]) -> list[Path]:
-    """Bring files into Parquet: what is text in one CSV is text in all, as ``read_table`` has it."""
-    made = [as_parquet(path, folder, text) for path in paths]
-    heads = [pl.read_parquet(path, n_rows=0) for path in made]
-    require_same_columns(paths, heads)
-    if mixed := of_several_types(heads):
-        again = [path.suffix.lower() in (".csv", ".tsv") for path in paths]
-        made = [
-            to_parquet(path, folder, text | mixed) if csv else old
-            for path, old, csv in zip(paths, made, again, strict=True)
+def _opened(
+    paths: list[Path], folder: str, text: Collection[str], columns: Collection[str]
+) -> list[PartFile]:
+    """Open all files of a table: what is text in one of them is text in every CSV, as of ``read_table``."""
+    files = [opened(path, folder, text, columns) for path in paths]
+    require_same_columns(paths, [file.head for file in files])
+    if mixed := of_several_types([file.head for file in files]):
+        again = {*text, *mixed}
+        files = [
+            opened(path, folder, again) if path.suffix.lower() in (".csv", ".tsv") else file
+            for path, file in zip(paths, files, strict=True)
         ]
-        require_same_types(paths, [pl.read_parquet(path, n_rows=0) for path in made])
-    return made
-
-
-def _groups(paths: list[Path], columns: Collection[str], rows: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    for group in stream_files.groups(paths, tuple(columns)):
-        frame = stream_files.read(group, tuple(columns) or None)
-        yield from cut(group.first, frame.select(clean(column) for column in frame), rows)
+        require_same_types(paths, [file.head for file in files])
+    return files
 
 
 def cut(first: int, frame: pl.DataFrame, rows: int) -> Iterator[tuple[int, pl.DataFrame]]:

@@ -91,17 +91,23 @@ def groups(paths: Sequence[Path], columns: Sequence[str] = ()) -> list[Group]:
     Raises ``DataError`` naming a file that is truncated or lacks a column, or where there are no rows.
     """
     found: list[Group] = []
-    first = 0
     for path in paths:
-        description = describe(str(path))
-        require_columns(path, description.schema.to_arrow_schema().names, columns)
-        for i in range(description.num_row_groups):
-            if rows := description.row_group(i).num_rows:
-                found.append(Group(str(path), i, rows, first))
-                first += rows
+        require_columns(path, describe(str(path)).schema.to_arrow_schema().names, columns)
+        found += groups_of(path, found[-1].first + found[-1].rows if found else 0)
     if not found:
         shown = ", ".join(map(str, paths[:3]))
         raise DataError(f"{shown}: no rows in {len(paths)} file(s); a table needs at least one row")
+    return found
+
+
+def groups_of(path: Path, first: int = 0) -> list[Group]:
+    """List the row groups of one file, of which the table has ``first`` rows before it."""
+    description = describe(str(path))
+    found = []
+    for i in range(description.num_row_groups):
+        if rows := description.row_group(i).num_rows:
+            found.append(Group(str(path), i, rows, first))
+            first += rows
     return found
 
 
@@ -128,6 +134,13 @@ def _described(path: str, size: int, changed: int) -> Any:
 
 def read(group: Group, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read the named columns of a row group, all by default."""
+    frame = pl.from_arrow(read_arrow(group, columns))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def read_arrow(group: Group, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read the named columns of a row group as Arrow."""
     try:
         with pa_parquet.ParquetFile(group.path, metadata=describe(group.path)) as file:
             if group.number >= file.num_row_groups:
@@ -142,9 +155,7 @@ def read(group: Group, columns: Sequence[str] | None = None) -> pl.DataFrame:
         raise DataError(
             f"{group}: has {table.num_rows} rows, had {group.rows}; the file was changed meanwhile"
         )
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return table
 
 
 def encoded(group: Group, schema: Schema, weight: str | None = None) -> Rows:

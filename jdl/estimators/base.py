@@ -105,8 +105,9 @@ class Estimator(BaseEstimator):
                 recipe, hyper, run = self._trained(schema, found, key)
             else:
                 recipe, hyper = self._chosen(schema, len(found.y))
+                given = {*(self.hyper or {}), *([] if self.epochs is None else ["epochs"])}
                 self.runs_, hyper, run = tuned(
-                    recipe, hyper, key, found, self.cv, self.search, self.time_budget
+                    recipe, hyper, given, key, found, self.cv, self.search, self.time_budget
                 )
         self.schema_, self.hyper_, self.run_ = schema, hyper, jax.device_get(run)
         self.n_iter_ = int(np.sum(~np.isnan(self.run_.history["loss"])))

@@ -28,7 +28,8 @@ class Classifier(ClassifierMixin, Estimator):
         cv: folds as ``jdl.sweep`` takes them; then ``runs_`` holds the cross-validation, and the best
             configuration is trained again on all rows for its median best epoch.
         search: with ``cv``, hyper-parameters to choose from: a dict of lists; a list of dicts, such as
-            ``jdl.sweeps.random`` gives; or how many configurations to draw around the network's defaults.
+            ``jdl.sweeps.random`` gives; or how many configurations to draw around the network's defaults,
+            where ``hyper`` does not say otherwise.
         time_budget: with ``cv``, seconds after which no further training is begun.
         device: ``"cpu"``, ``"gpu"`` or ``"tpu"``; what JAX takes first unless given.
         random_state: a seed, for the same model every time.

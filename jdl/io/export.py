@@ -36,7 +36,7 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
 
     It gives ``{"prediction": …, "probability": …}``: the number of the class ``(n,)`` and the probabilities
     ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``. The names of classes and columns
-    are in ``path`` with ``.json`` behind it, and the numbers that come in two under ``pairs``.
+    are in ``path`` with ``.json`` behind it, and the numbers that come in two under ``longer``.
 
     Raises:
         ModelError: a column that StableHLO has no type for (free text), a number that needs more digits or a
@@ -67,7 +67,8 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     content = jax_export.export(call, platforms=tuple(platforms))(columns).serialize()
     file = Path(path)
     disk.put(file, bytes(content))
-    disk.put(file.with_name(file.name + ".json"), description(model))
+    longer = [number.name for number in model.schema.numbers if number.offset]
+    disk.put(file.with_name(file.name + ".json"), description(model, longer))
 
 
 def as_bytes(texts: Sequence[str | None]) -> np.ndarray:
@@ -89,8 +90,8 @@ def as_pairs(values: ArrayLike) -> np.ndarray:
     [[1000000000.0, 7.0]]
     """
     exact = np.asarray(values, np.float64)
-    rounded = exact.astype(np.float32)
-    with np.errstate(invalid="ignore"):  # infinity counts as missing, as its NaN does
+    with np.errstate(invalid="ignore", over="ignore"):  # infinity counts as missing, as its NaN does
+        rounded = exact.astype(np.float32)
         return np.stack([rounded, (exact - rounded).astype(np.float32)], -1)
 
 
@@ -120,8 +121,9 @@ def check(model: Model) -> None:
 def _check_digits(number: Number) -> None:
     """Require that what two float32 lose is less than a millionth of the range of the training rows."""
     low, high = number.low or 0.0, number.high or 0.0
-    lost = max(abs(low), abs(high)) * 2.0**-48
-    if not 2.0**-64 <= number.scale <= 2.0**64 or (number.offset and lost > 1e-6 * (high - low)):
+    largest = max(abs(low), abs(high))
+    few = number.offset and largest * 2.0**-48 > 1e-6 * (high - low)
+    if few or largest > float(np.finfo(np.float32).max) or number.scale < 2.0**-100:
         raise ModelError(
             f"export: column {number.name!r} needs more digits or a wider range than two float32 have (its "
             f"values lie between {low:g} and {high:g}); subtract or divide them in the table and fit again, "
@@ -199,15 +201,15 @@ def _hashed(texts: Any, xp: Any) -> Any:
     return (texts.astype(xp.uint32)[..., None, :] * np.array(powers, np.uint32)).sum(-1, dtype=xp.uint32)
 
 
-def description(model: Model) -> bytes:
-    """Name the columns, targets and classes of a model, as JSON."""
+def description(model: Model, longer: Sequence[str]) -> bytes:
+    """Name the columns, targets and classes of a model, and the numbers that come in more digits, as JSON."""
     schema = model.schema
     said = {
         "task": schema.task,
         "targets": [part.name for part in schema.targets],
         "classes": list(schema.classes),
         "numbers": [number.name for number in schema.numbers],
-        "pairs": [number.name for number in schema.numbers if number.offset],
+        "longer": list(longer),
         "categories": {category.name: list(category.levels) for category in schema.categories},
         "dates": [date.name for date in schema.dates],
     }

@@ -63,7 +63,12 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     inputs |= {date.name: jax.ShapeDtypeStruct((2,), jnp.int32) for date in schema.dates}
     read = {category.name: raw.levels(category.levels) for category in schema.categories}
     read |= {number.name: raw.shifted(number) for number in schema.numbers if raw.is_shifted(number)}
-    written = model_of(outputs, inputs, read, {"jdl": description(model).decode()})
+    written = model_of(
+        outputs,
+        inputs,
+        read,
+        {"jdl": description(model, [name for name in read if name not in names]).decode()},
+    )
     content = written.SerializeToString()
     given, read = _drawn(model)
     needed, found = jax.jit(outputs)(read), run(content, given)
@@ -80,7 +85,9 @@ def _drawn(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     given: dict[str, Any] = {}
     for number in schema.numbers:
         low, high = number.low or 0.0, number.high or 1.0
-        values = rng.uniform(min(low, high), max(low, high), CHECKED) * rng.choice([1, 1, 1, -2], CHECKED)
+        share = rng.random(CHECKED)  # of a range that may be wider than float64
+        with np.errstate(over="ignore"):  # infinity is missing
+            values = ((1 - share) * low + share * high) * rng.choice([1, 1, 1, -2], CHECKED)
         values[rng.random(CHECKED) < 0.2] = rng.choice([np.nan, np.inf, -np.inf, 0])
         given[number.name] = values.astype(np.float64 if raw.is_shifted(number) else np.float32)
     for category in schema.categories:

@@ -28,6 +28,6 @@ def around(hyper: Mapping[str, Any]) -> dict[str, Range]:
     spread = {
         name: log_uniform(hyper[name] / factor, hyper[name] * factor)
         for name, factor in FACTORS.items()
-        if hyper.get(name)
+        if isinstance(hyper.get(name), float) and hyper[name] > 0
     }
     return spread | {name: uniform(0.0, most) for name, most in MOST.items() if name in hyper}

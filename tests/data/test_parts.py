@@ -1,9 +1,11 @@
 """A table in parts is the table: the same rows, the same errors by the same numbers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pyarrow.feather as pa_feather
 import pytest
 from hypothesis import given
@@ -92,6 +94,56 @@ def test_files_of_several_kinds_are_one_table(frame: pl.DataFrame, tmp_path: Pat
     for read in (read_parts, read_table):
         with pytest.raises(DataError, match=r"1\.arrow: column 'x' holds Float64, in .*0\.jsonl String"):
             list(read(tmp_path, ["x"]))
+
+
+ODD = {
+    "c.arrow": lambda path: pl.DataFrame({"c": pl.Series(["a ", None], dtype=pl.Categorical)}).write_ipc(
+        path
+    ),
+    "e.ipc": lambda path: pl.DataFrame({"c": pl.Series(["a"], dtype=pl.Enum(["a"]))}).write_ipc_stream(path),
+    "date.arrow": lambda path: pa_feather.write_feather(pa.table({"d": pa.array([0], pa.date64())}), path),
+    "wide.jsonl": lambda path: path.write_text('{"a":9999999999999999999}\n\n{"a":1}\n'),
+    "mixed.jsonl": lambda path: path.write_text('{"a":1,"":2}\n{"a":" u "}\n{"a":true}'),
+    "no fields.jsonl": lambda path: path.write_text('{"a":{}}'),
+    "x[1].jsonl": lambda path: path.write_text('{"a":1}'),
+    "p[2].parquet": lambda path: pl.DataFrame({"": [1.0, float("nan")]}).write_parquet(path),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_is_odd_is_as_in_the_whole_table(tmp_path: Path, name: str) -> None:
+    ODD[name](tmp_path / name)
+    expected = read_table(tmp_path / name)
+    assert_frame_equal(pl.concat([part for _, part in read_parts(tmp_path / name, rows=1)]), expected)
+
+
+def test_categories_and_text_are_one_column(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"x": pl.Series(["a"], dtype=pl.Categorical)})
+    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_csv(tmp_path / "b.csv")
+    frame.write_ipc(tmp_path / "c.arrow")
+    assert [part["x"].to_list() for _, part in read_parts(tmp_path)] == [["a"]] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("twice.arrow", lambda path: pa_feather.write_feather(pa.table([[1], [2]], names=["a", "a"]), path)),
+        ("none.arrow", lambda path: pl.DataFrame({"a": [1]}).clear().write_ipc(path)),
+        ("bare.jsonl", lambda path: path.write_text("{}")),
+        ("empty.jsonl", lambda path: path.write_text("")),
+        ("empty.parquet", lambda path: path.write_bytes(b"")),
+        ("table.xyz", lambda path: path.write_text("a")),
+    ],
+)
+def test_errors_are_those_of_the_whole_table(tmp_path: Path, name: str, write: Any) -> None:
+    write(tmp_path / name)
+    with pytest.raises(DataError) as whole:
+        read_table(tmp_path / name)
+    with pytest.raises(DataError) as parts:
+        list(read_parts(tmp_path / name))
+    assert str(parts.value).split(":")[0] == str(whole.value).split(":")[0] == str(tmp_path / name)
+    assert name == "empty.parquet" or str(parts.value) == str(whole.value)  # the footer is asked for there
 
 
 @given(st.integers(0, 50), st.integers(1, 50))

@@ -148,10 +148,17 @@ def test_a_number_searches_around_the_defaults(iris):
     )
     assert len({config["penalty"] for config in others}) == len(others) == 2
     assert model.hyper_["penalty"] in [config["penalty"] for config in model.runs_.configs]
+    model = jdl.Classifier("linear", hyper={"penalty": 1e-3, "rows": 99}, epochs=3, cv=2, search=np.int64(2))
+    configs = model.fit(*iris).runs_.configs
+    assert [config["penalty"] for config in configs] == [1e-3] * 2 and configs[1]["rows"] == 99
+    for search in (True, "random", 2.5, [3]):
+        with pytest.raises(ValueError, match="needs a dict of lists, a list of dicts, or how many"):
+            jdl.Classifier("linear", cv=2, search=search).fit(*iris)
     with pytest.raises(ValueError, match="search: found 1, needs at least 2 configurations"):
         jdl.Classifier("linear", cv=2, search=1).fit(*iris)
-    with pytest.raises(ValueError, match="search: found 4, but what to try of rate is not known"):
-        jdl.Classifier(lambda hyper: None, hyper={"rate": 0.1}, cv=2, search=4).fit(*iris)
+    fixed = ("penalty", "learning_rate", "weight_decay")
+    with pytest.raises(ValueError, match="search: found 4, but what to try of batch_size, epochs, rows is"):
+        jdl.Classifier("linear", hyper=dict.fromkeys(fixed, 0.1), cv=2, search=4).fit(*iris)
 
 
 def test_a_layer_or_a_function_is_a_model(iris):

@@ -100,7 +100,10 @@ def test_dates_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
     found = session.run(["probability"], days | numbers)[0]
     np.testing.assert_allclose(found[:, 1], needed, atol=1e-6)
     said = json.loads((tmp_path / "m.json").read_text())
-    assert said["pairs"] == ["sent"] and said["dates"] == ["day", "moment"]
+    assert said["longer"] == ["sent"] and said["dates"] == ["day", "moment"]
+    said = json.loads(session.get_modelmeta().custom_metadata_map["jdl"])
+    doubles = {each.name for each in session.get_inputs() if each.type == "tensor(double)"}
+    assert set(said["longer"]) == doubles == {"sent", "mass"}
 
 
 @given(hnp.arrays(np.float64, 5, elements=st.floats(-1e30, 1e30)))
@@ -119,4 +122,8 @@ def test_what_has_no_type_there_is_named(frame, tmp_path: Path):
     far = frame.with_columns(x=pl.col("x") + 1e12)
     with pytest.raises(io.ModelError, match="column 'x' needs more digits or a wider range than two float32"):
         io.export(fitted(far, "y", "linear"), tmp_path / "m")
-    assert not (tmp_path / "m").exists()
+    wide = frame.with_columns(x=pl.col("x") * 1e308 / 2)
+    with pytest.raises(io.ModelError, match="or export to ONNX, which takes float64"):
+        io.export(fitted(wide, "y", "linear"), tmp_path / "m")
+    io.export_onnx(fitted(wide, "y", "linear"), tmp_path / "m.onnx")
+    assert not (tmp_path / "m").exists() and np.isinf(io.as_pairs([1e300])[0, 0])

@@ -1,5 +1,6 @@
 """ONNX: what ONNX Runtime makes of an exported function or model is what JAX makes of it."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -83,6 +84,24 @@ def test_ranks_are_counted_in_blocks_as_by_halves(shape: tuple[int, ...]) -> Non
         row = rng.choice([*range(-1, count + 1), -np.inf, np.nan], (*shape, 3)).astype(np.float32)
         expected = (values <= row[..., None]).sum(-1)
         np.testing.assert_array_equal(portable.at_most(jnp.asarray(values), jnp.asarray(row)), expected)
+
+
+def test_a_function_is_replaced_by_its_place_not_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "waves.py").write_text(
+        "import jax, jax.numpy as jnp\n@jax.jit\ndef sine(x): return jnp.tanh(x)\n"
+    )
+    place = importlib.util.spec_from_file_location("waves", tmp_path / "waves.py")
+    place.loader.exec_module(own := importlib.util.module_from_spec(place))
+    x = np.float32([[0.5], [2.0]])
+    checked(convert(own.sine, x[0]), jnp.tanh(x), x)
+
+
+@pytest.mark.parametrize("mode", ["clip", "fill", "promise_in_bounds"])
+def test_slices_of_several_places(mode: str) -> None:
+    numbers = jax.lax.GatherDimensionNumbers((1, 2), (0,), (0, 1))
+    table, places = np.arange(72, dtype=np.float32).reshape(6, 4, 3), jnp.array([[5, 0], [2, 0]])
+    gather = lambda x: jax.lax.gather(x, places, numbers, (1, 4, 3), mode=mode)
+    checked(convert(gather, table), jax.vmap(gather)(table[None]), table[None])
 
 
 def test_columns_may_have_any_name_but_an_outputs() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from jdl.io.errors import ModelError
@@ -64,8 +65,8 @@ def _round(graph: Graph, equation: Any, x: Any) -> str:
 
 
 def _is_finite(graph: Graph, equation: Any, x: Any) -> str:
-    most = np.finfo(equation.invars[0].aval.dtype).max  # below which NaN does not lie either
-    return graph.op("LessOrEqual", graph.op("Abs", x), most)
+    most = jnp.finfo(equation.invars[0].aval.dtype).max  # below which NaN does not lie either
+    return graph.op("LessOrEqual", graph.op("Abs", x), np.asarray(most))
 
 
 def _rem(graph: Graph, equation: Any, x: Any, y: Any) -> str:

@@ -99,8 +99,7 @@ def _gather(graph: Graph, equation: Any, x: Any, places: Any) -> str:
     }
     batch = list(range(many))
     inside: Any = None
-    # The places of a single coordinate have the shape that is asked for.
-    if not moving and len(coordinates) == 1 and set(coordinates) <= set(numbers.start_index_map):
+    if not moving and len(coordinates) == 1 and tuple(coordinates) == tuple(numbers.start_index_map):
         return _taken(graph, equation, x, places)
     if picked:
         linear, inside = _linear(graph, places, asked, shape, coordinates, batch, rank, mode)

@@ -1,11 +1,15 @@
 """What stands in ONNX for functions that are written for XLA: fewer steps, each of more numbers."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
+from jdl.features import quantile
 from jdl.io.onnx.ndtri import ndtri
+from jdl.nn import waves
 
 
 class Portable(NamedTuple):
@@ -52,10 +56,10 @@ def _count(which: Any) -> Any:
 _floats = lambda *specs: all(spec.dtype == jnp.float32 for spec in specs)
 _one_table = lambda values, row: values.ndim == 2 and row.ndim in (1, 2)
 
-PORTABLE = {  # by the function's name and its file's
-    ("_ndtri", "special"): Portable(ndtri, _floats),
-    ("cosine", "waves"): Portable(cosine, _floats),
-    ("sine", "waves"): Portable(sine, _floats),
-    ("_quantile", "quantile"): Portable(ndtri, _floats),
-    ("_at_most", "quantile"): Portable(at_most, _one_table),
+PORTABLE = {  # by the function's name and its file
+    ("_ndtri", inspect.unwrap(jax.scipy.special.ndtri).__code__.co_filename): Portable(ndtri, _floats),
+    ("cosine", waves.__file__): Portable(cosine, _floats),
+    ("sine", waves.__file__): Portable(sine, _floats),
+    ("_quantile", quantile.__file__): Portable(ndtri, _floats),
+    ("_at_most", quantile.__file__): Portable(at_most, _one_table),
 }

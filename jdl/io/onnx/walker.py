@@ -1,7 +1,6 @@
 """A walk over a function's jaxpr, equation by equation, that writes an ONNX graph."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -128,7 +127,7 @@ def _whole(graph: Graph, value: Any) -> Any:
 def _called(closed: Any) -> tuple[str, str]:
     """Name a function, and the file it is from."""
     about = getattr(closed, "jaxpr", closed).debug_info
-    return about.func_name, Path(about.func_filename or "").stem
+    return about.func_name, about.func_filename or ""
 
 
 def _folded(equation: Any, inputs: list[Any]) -> Sequence[Any]:
