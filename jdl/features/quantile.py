@@ -157,11 +157,11 @@ def _quantile(share: jax.Array) -> jax.Array:
 def _at_most(values: jax.Array, row: jax.Array) -> jax.Array:
     """Count the sorted values of each column that are at most x, by halves."""
     columns, padded = values.shape
-    flat, base = values.reshape(-1), jnp.arange(columns) * padded
-    below = jnp.zeros(columns, jnp.int32)
+    flat, begin = values.reshape(-1), jnp.arange(columns) * padded
+    at = begin
     for step in (2**i for i in reversed(range(padded.bit_length()))):
-        below = jnp.where(_taken(flat, below + base + step - 1) <= row, below + step, below)
-    return below
+        at = jnp.where(_taken(flat, at + (step - 1)) <= row, at + step, at)
+    return at - begin
 
 
 def _taken(values: jax.Array, at: jax.Array) -> jax.Array:
