@@ -9,11 +9,12 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import polars as pl
 from jax import export as jax_export
 from numpy.typing import ArrayLike
 
 from jdl import disk
-from jdl.data import WORDS
+from jdl.data import WORDS, ngrams
 from jdl.data.columns import MISSING_DAY, Category, Number
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
@@ -32,15 +33,16 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
       from 0, which float32 has too few digits for, as two of them ``(n, 2)``, see ``as_pairs``;
     * categories as their UTF-8 bytes, uint8 ``(n, 64)``, zeros behind them, see ``as_bytes``: texts are
       compared as they are, byte by byte, and one that is no level counts as missing;
-    * dates as int32 ``(n, 2)``, see ``as_days``.
+    * dates as int32 ``(n, 2)``, see ``as_days``;
+    * free texts as the ids of their words, int32 ``(n, 32)``, see ``as_ids``.
 
     It gives ``{"prediction": …, "probability": …}``: the number of the class ``(n,)`` and the probabilities
     ``(n, classes)``, or the predicted numbers alone, ``(n,)`` or ``(n, k)``. The names of classes and columns
     are in ``path`` with ``.json`` behind it, and the numbers that come in two under ``longer``.
 
     Raises:
-        ModelError: a column that StableHLO has no type for (free text), a number that needs more digits or a
-            wider range than two float32 have, or a level of more than 64 bytes.
+        ModelError: a number that needs more digits or a wider range than two float32 have, or a level of more
+            than 64 bytes.
 
     >>> import tempfile, jdl
     >>> frame = jdl.data.read_table({"x": [1.0, 2.0, 3.0, 4.0], "y": ["a", "a", "b", "b"]})
@@ -54,7 +56,6 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     >>> called({"x": np.zeros(3, np.float32)})["probability"].shape
     (3, 2)
     """
-    check(model)
     for number in model.schema.numbers:
         _check_digits(number)
     _check_levels(model)
@@ -63,6 +64,7 @@ def export(model: Model, path: str | os.PathLike, platforms: Sequence[str] = PLA
     columns = {n.name: of((2,) if n.offset else (), jnp.float32) for n in model.schema.numbers}
     columns |= {c.name: of((BYTES,), jnp.uint8) for c in model.schema.categories}
     columns |= {date.name: of((2,), jnp.int32) for date in model.schema.dates}
+    columns |= {text.name: of((WORDS,), jnp.int32) for text in model.schema.texts}
     call = jax.jit(lambda columns: _predict(model, columns))
     content = jax_export.export(call, platforms=tuple(platforms))(columns).serialize()
     file = Path(path)
@@ -109,13 +111,15 @@ def as_days(moments: ArrayLike) -> np.ndarray:
     return np.where(np.isnat(exact)[:, None], [MISSING_DAY, 0], found).astype(np.int32)
 
 
-def check(model: Model) -> None:
-    """Raise a ModelError where a column cannot be an input of an exported model."""
-    if texts := model.schema.texts:
-        raise ModelError(
-            f"export: column {texts[0].name!r} is free text, which an exported model cannot read; "
-            "leave it out of the table and fit again"
-        )
+def as_ids(texts: Sequence[str | None]) -> np.ndarray:
+    """Give free texts as an exported model takes them: ids of words, pairs and parts, int32 ``(n, 32)``.
+
+    ``jdl.data.ngrams`` says how they are made, by the CRC-32 that any language has. A missing text has zeros.
+
+    >>> as_ids(["Big dog", None])[:, :3].tolist()
+    [[1409016393, 19675517, 1542666284], [0, 0, 0]]
+    """
+    return ngrams.ids(pl.Series(texts, dtype=pl.String))
 
 
 def _check_digits(number: Number) -> None:
@@ -157,15 +161,16 @@ def _shifted(values: Any, number: Number) -> Any:
 
 
 def predicted(model: Model, columns: Mapping[str, Any], codes: Any) -> dict[str, Any]:
-    """Predict numbers as the schema shifts them, dates, and the numbers of categories' levels ``(n, q)``."""
+    """Predict numbers as the schema shifts them, dates, ids, and numbers of categories' levels ``(n, q)``."""
     schema, count = model.schema, codes.shape[0]
     numbers = [columns[number.name] for number in schema.numbers]
     days = [columns[date.name] * np.array([1, date.kind == "datetime"], np.int32) for date in schema.dates]
+    ids = [columns[text.name] for text in schema.texts]
     rows = {
         "numbers": jnp.stack(numbers, 1) if numbers else jnp.zeros((count, 0), jnp.float32),
         "categories": codes,
         "dates": jnp.stack(days, 1) if days else jnp.zeros((count, 0, 2), jnp.int32),
-        "texts": jnp.zeros((count, 0, WORDS), jnp.int32),
+        "texts": jnp.stack(ids, 1) if ids else jnp.zeros((count, 0, WORDS), jnp.int32),
     }
     rows["numbers"] = jnp.where(jnp.isfinite(rows["numbers"]), rows["numbers"], jnp.nan)
     found = jax.vmap(model.predict)(rows)
@@ -212,5 +217,6 @@ def description(model: Model, longer: Sequence[str]) -> bytes:
         "longer": list(longer),
         "categories": {category.name: list(category.levels) for category in schema.categories},
         "dates": [date.name for date in schema.dates],
+        "texts": [text.name for text in schema.texts],
     }
     return json.dumps(said, indent=1, ensure_ascii=False).encode() + b"\n"

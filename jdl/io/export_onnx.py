@@ -12,8 +12,8 @@ import numpy as np
 import polars as pl
 
 from jdl import disk
-from jdl.data import Schema
-from jdl.io.export import as_days, check, description, predicted
+from jdl.data import WORDS, Schema
+from jdl.io.export import as_days, as_ids, description, predicted
 from jdl.io.model import Model
 from jdl.io.onnx import raw
 from jdl.io.onnx.convert import compare, model_of, run
@@ -27,7 +27,8 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     Inputs are columns of any number of rows: numbers, booleans, times and durations (in seconds) as float32
     ``(n,)``, NaN where missing, and as float64 where float32 has too few digits or too narrow a range for
     them; categories as strings ``(n,)``, empty where missing, and one that is no level counts as missing;
-    dates as int32 ``(n, 2)``, see ``jdl.io.as_days``. Outputs are ``prediction`` and ``probability``,
+    dates as int32 ``(n, 2)``, see ``jdl.io.as_days``, and free texts as int32 ``(n, 32)``, see
+    ``jdl.io.as_ids``. Outputs are ``prediction`` and ``probability``,
     as ``jdl.io.export`` has them.
     The names of columns, targets and classes are in the file's metadata, under ``jdl``, as JSON.
 
@@ -35,7 +36,7 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     written only where its outputs are those of JAX. Needs ``pip install 'jdl[onnx]'``.
 
     Raises:
-        ModelError: a column of free text, a primitive that has no translation, or an error above 1e-4.
+        ModelError: a primitive that has no translation, or an error above 1e-4.
 
     >>> import tempfile, jdl
     >>> frame = jdl.data.read_table({"x": [1.0, 2.0, 3.0, 4.0], "c": ["a", "b"] * 2, "y": ["n", "y"] * 2})
@@ -49,7 +50,6 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     >>> run(Path(path).read_bytes(), rows)["probability"].shape
     (2, 2)
     """
-    check(model)
     schema = model.schema
     names = [category.name for category in schema.categories]
 
@@ -61,6 +61,7 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     inputs = {number.name: jax.ShapeDtypeStruct((), jnp.float32) for number in schema.numbers}
     inputs |= {name: jax.ShapeDtypeStruct((), jnp.int32) for name in names}
     inputs |= {date.name: jax.ShapeDtypeStruct((2,), jnp.int32) for date in schema.dates}
+    inputs |= {text.name: jax.ShapeDtypeStruct((WORDS,), jnp.int32) for text in schema.texts}
     read = {category.name: raw.levels(category.levels) for category in schema.categories}
     read |= {number.name: raw.shifted(number) for number in schema.numbers if raw.is_shifted(number)}
     written = model_of(
@@ -96,6 +97,8 @@ def _drawn(model: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     for date in schema.dates:
         seconds = rng.integers(0, 2**31, CHECKED).astype("datetime64[s]")
         given[date.name] = as_days(np.where(rng.random(CHECKED) < 0.2, np.datetime64("NaT"), seconds))
+    for text in schema.texts:
+        given[text.name] = as_ids(rng.choice(["", "a big dog", "Ein großer Hund"], CHECKED).tolist())
     read = dict(given)
     for number, values in zip(schema.numbers, _encoded(schema, given).T, strict=True):
         read[number.name] = values

@@ -72,7 +72,7 @@ def test_numbers_come_in_their_own_units(frame, tmp_path: Path):
     np.testing.assert_allclose(found, needed.to_numpy(), rtol=1e-5)
 
 
-def test_dates_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
+def test_dates_texts_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
     rng = np.random.default_rng(1)
     table = pl.DataFrame(
         {
@@ -80,6 +80,7 @@ def test_dates_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
             "mass": rng.normal(size=200) * 1e12,
             "day": 18_000 + rng.integers(0, 900, 200),
             "moment": 1_600_000_000 + rng.integers(0, 10**8, 200),
+            "say": [f"Row {i} säys {i * i % 97} and no more" for i in range(200)],
             "y": rng.choice(["no", "yes"], 200),
         }
     ).with_columns(pl.col("day").cast(pl.Int32).cast(pl.Date), pl.from_epoch("moment"))
@@ -88,19 +89,21 @@ def test_dates_and_numbers_far_from_0_are_read_exactly(tmp_path: Path):
     io.export_onnx(model, tmp_path / "m.onnx")
     rows = table.head(20).with_columns(
         pl.when(pl.int_range(20) % 5 != i).then(pl.col(name)).alias(name)
-        for i, name in enumerate(["sent", "mass", "day", "moment"])
+        for i, name in enumerate(["sent", "mass", "day", "moment", "say"])
     )
     numbers = {name: rows[name].cast(float).fill_null(np.nan).to_numpy() for name in ("sent", "mass")}
-    days = {name: io.as_days(rows[name].to_numpy()) for name in ("day", "moment")}
-    raw = days | {"sent": io.as_pairs(numbers["sent"]), "mass": numbers["mass"].astype(np.float32)}
+    others = {name: io.as_days(rows[name].to_numpy()) for name in ("day", "moment")}
+    others["say"] = io.as_ids(rows["say"].to_list())
+    raw = others | {"sent": io.as_pairs(numbers["sent"]), "mass": numbers["mass"].astype(np.float32)}
     needed = model.predict_table(rows)["probability_yes"].to_numpy()
     found = jax.export.deserialize((tmp_path / "m").read_bytes()).call(raw)
     np.testing.assert_allclose(found["probability"][:, 1], needed, atol=1e-6)
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
-    found = session.run(["probability"], days | numbers)[0]
+    found = session.run(["probability"], others | numbers)[0]
     np.testing.assert_allclose(found[:, 1], needed, atol=1e-6)
     said = json.loads((tmp_path / "m.json").read_text())
     assert said["longer"] == ["sent"] and said["dates"] == ["day", "moment"]
+    assert said["texts"] == ["say"] == [each.name for each in model.schema.texts]
     said = json.loads(session.get_modelmeta().custom_metadata_map["jdl"])
     doubles = {each.name for each in session.get_inputs() if each.type == "tensor(double)"}
     assert set(said["longer"]) == doubles == {"sent", "mass"}
@@ -113,9 +116,6 @@ def test_pairs_hold_48_digits(values):
 
 
 def test_what_has_no_type_there_is_named(frame, tmp_path: Path):
-    said = frame.with_columns(say=pl.Series([f"row {i} says {i * i % 97} and no more" for i in range(200)]))
-    with pytest.raises(io.ModelError, match="export: column 'say' is free text, which an exported model"):
-        io.export(fitted(said, "y", "linear"), tmp_path / "m")
     long = frame.with_columns(town=pl.when(pl.col("town") == "Bath").then(pl.lit("B" * 70)).otherwise("town"))
     with pytest.raises(io.ModelError, match="has 70 bytes, needs at most 64"):
         io.export(fitted(long, "y", "linear"), tmp_path / "m")

@@ -96,6 +96,13 @@ def test_a_function_is_replaced_by_its_place_not_by_its_name(tmp_path: Path) -> 
     checked(convert(own.sine, x[0]), jnp.tanh(x), x)
 
 
+def test_whole_numbers_are_shifted() -> None:
+    x = np.array([[-(2**31), -7, -1, 0, 5, 2**31 - 1]], np.int32)
+    by = jnp.array([0, 1, 3, 30, 2, 31])
+    shifts = lambda row: (row >> 3, row >> by, row >> (row & 7), row << 2)
+    checked(convert(shifts, x[0]), jax.vmap(shifts)(x), x)
+
+
 @pytest.mark.parametrize("mode", ["clip", "fill", "promise_in_bounds"])
 def test_slices_of_several_places(mode: str) -> None:
     numbers = jax.lax.GatherDimensionNumbers((1, 2), (0,), (0, 1))
@@ -166,7 +173,11 @@ def test_the_command(make, frame: pl.DataFrame, tmp_path: Path, capsys) -> None:
     assert main(["export", str(tmp_path / "model"), "--out", str(tmp_path / "m.onnx")]) == 0
     assert "its metadata" in capsys.readouterr().out and (tmp_path / "m.onnx").stat().st_size > 100
     assert load(tmp_path / "model").network == "linear"
-    said = table.with_columns(say=pl.Series([f"row {i} says {i * i % 97} and no more" for i in range(40)]))
-    save(make(infer_schema(said, "old"), said, "linear"), tmp_path / "said")
-    assert main(["export", str(tmp_path / "said"), "--out", str(tmp_path / "n.onnx")]) == 2
-    assert "column 'say' is free text" in capsys.readouterr().err
+    lost = make(
+        infer_schema(table.rename({"age": "prediction"}), "old"),
+        table.rename({"age": "prediction"}),
+        "linear",
+    )
+    save(lost, tmp_path / "lost")
+    assert main(["export", str(tmp_path / "lost"), "--out", str(tmp_path / "n.onnx")]) == 2
+    assert "column 'prediction' has the name of an output" in capsys.readouterr().err

@@ -73,6 +73,27 @@ def _rem(graph: Graph, equation: Any, x: Any, y: Any) -> str:
     return graph.op("Mod", x, y, fmod=1)
 
 
+def _shift_left(graph: Graph, equation: Any, x: Any, by: Any) -> str:
+    return graph.op("Mul", x, graph.cast(_power_of_two(graph, by), equation.invars[0].aval.dtype))
+
+
+def _shift_right(graph: Graph, equation: Any, x: Any, by: Any) -> str:
+    """Divide, rounding down: ONNX shifts numbers without a sign alone."""
+    dtype, divisor = equation.invars[0].aval.dtype, _power_of_two(graph, by)
+    wide = graph.cast(x, np.int64)
+    whole = graph.op("Sub", wide, graph.op("Mod", wide, divisor))
+    return graph.cast(graph.op("Div", whole, divisor), dtype)
+
+
+def _power_of_two(graph: Graph, by: Any) -> Any:
+    """Give 2 to the power of ``by`` as int64, where that is less than 63."""
+    if not isinstance(by, str):
+        return np.int64(1) << np.asarray(by, np.int64)
+    return graph.cast(
+        graph.op("BitShift", np.uint64(1), graph.cast(by, np.uint64), direction="LEFT"), np.int64
+    )
+
+
 def _cast(graph: Graph, equation: Any, x: Any) -> str:
     return graph.cast(x, equation.params["new_dtype"])
 
@@ -135,6 +156,8 @@ RULES: dict[str, Rule] = {
     "round": _round,
     "is_finite": _is_finite,
     "rem": _rem,
+    "shift_left": _shift_left,
+    "shift_right_arithmetic": _shift_right,
     "convert_element_type": _cast,
     "optimization_barrier": _copies,
 }  # fmt: skip
