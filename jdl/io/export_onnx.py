@@ -28,8 +28,7 @@ def export_onnx(model: Model, path: str | os.PathLike) -> None:
     ``(n,)``, NaN where missing, and as float64 where float32 has too few digits or too narrow a range for
     them; categories as strings ``(n,)``, empty where missing, and one that is no level counts as missing;
     dates as int32 ``(n, 2)``, see ``jdl.io.as_days``, and free texts as int32 ``(n, 32)``, see
-    ``jdl.io.as_ids``. Outputs are ``prediction`` and ``probability``,
-    as ``jdl.io.export`` has them.
+    ``jdl.io.as_ids``. Outputs are ``prediction`` and ``probability``, as ``jdl.io.export`` has them.
     The names of columns, targets and classes are in the file's metadata, under ``jdl``, as JSON.
 
     The file is run by ONNX Runtime on rows drawn at random, missing values and unknown levels among them, and
