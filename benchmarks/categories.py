@@ -24,7 +24,6 @@ The last lines tell how well noise is told by what training rows are given as en
 """
 
 import sys
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -33,7 +32,7 @@ import jax.numpy as jnp
 import numpy as np
 import polars as pl
 import tables
-from paired import Cell, Fit, aligned, arguments, difference, draws, estimate, run, written
+from paired import Cell, Estimate, Fit, aligned, arguments, compared, draws, run, written
 from sklearn.metrics import roc_auc_score
 from tables import Source
 from tabular_peers import jdl_fit, sklearn_models
@@ -54,8 +53,8 @@ def main() -> int:
     tables.SOURCES.update(SOURCES)
     for table, seed in draws(options, 10**9, ANEW):
         cells += run(table, "", seed, contenders)
-        written(options.out, compared(cells), cells)
-    found = compared(cells)
+        written(options.out, compared(cells, OURS, ANEW, broken), cells)
+    found = compared(cells, OURS, ANEW, broken)
     print(aligned([["table", "contender", "score", "jdl's gain"], *([*row.values()] for row in found)]))
     leaks = told_of_noise()
     print("\n".join(f"{name}: {value:.3f}" for name, value in leaks.items()))
@@ -63,22 +62,11 @@ def main() -> int:
     return 1 if any("broken" in row["gain"] for row in found) else 0
 
 
-def compared(cells: Sequence[Cell]) -> list[dict[str, str]]:
-    """Give each contender's score in each table, and how much better jdl's is, seed by seed."""
-    good = {(cell.table, cell.contender, cell.seed): cell.good for cell in cells}
-    found = []
-    for table, who in dict.fromkeys((cell.table, cell.contender) for cell in cells):
-        seeds = [seed for some, other, seed in good if (some, other) == (table, who)]
-        score = estimate([abs(good[table, who, seed]) for seed in seeds])
-        gain = difference(
-            [(good[table, OURS, seed], good[table, who, seed]) for seed in seeds], table in ANEW
-        )
-        broken = who == PEER and gain.mean < -gain.error
-        if table == "noise":
-            broken = who == OURS and abs(score.mean - 0.5) > CHANCE
-        row = {"table": f"{table}, {tables.SOURCES[table].main}", "contender": who, "score": str(score)}
-        found.append(row | {"gain": ("" if who == OURS else str(gain)) + ", broken" * broken})
-    return found
+def broken(table: str, who: str, score: Estimate, gain: Estimate) -> bool:
+    """Say whether the encoder before a network is ahead by more than one standard error, or noise is told."""
+    if table == "noise":
+        return who == OURS and abs(score.mean - 0.5) > CHANCE
+    return who == PEER and gain.mean < -gain.error
 
 
 def told_of_noise() -> dict[str, float]:

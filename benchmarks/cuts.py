@@ -14,10 +14,8 @@ than one. Without it the exit is 1.
 """
 
 import sys
-from collections.abc import Sequence
 
-from paired import Cell, aligned, arguments, difference, draws, estimate, run, written
-from tables import SOURCES
+from paired import Cell, Estimate, aligned, arguments, compared, draws, run, written
 from tabular_peers import CONTENDERS
 
 TABLES = ("clothing", "breast-cancer", "diabetes", "digits", "wine")
@@ -32,29 +30,17 @@ def main() -> int:
     cells: list[Cell] = []
     for table, seed in draws(options, sys.maxsize, TABLES):
         cells += run(table, "", seed, contenders)
-        written(options.out, compared(cells), cells)
-    found = compared(cells)
+        written(options.out, compared(cells, OURS, TABLES, broken), cells)
+    found = compared(cells, OURS, TABLES, broken)
     print(
         aligned([["table", "contender", "score", "jdl is better by"], *(list(row.values()) for row in found)])
     )
     return 1 if any("broken" in row["gain"] for row in found) else 0
 
 
-def compared(cells: Sequence[Cell]) -> list[dict[str, str]]:
-    """Give each contender's score in each table, and how much better jdl's is on the same cuts."""
-    good = {(cell.table, cell.contender, cell.seed): cell.good for cell in cells}
-    found = []
-    for table, who in dict.fromkeys((cell.table, cell.contender) for cell in cells):
-        seeds = [seed for some, other, seed in good if (some, other) == (table, who)]
-        score = estimate([abs(good[table, who, seed]) for seed in seeds])
-        row = {"table": f"{table}, {SOURCES[table].main}", "contender": who, "score": str(score), "gain": ""}
-        if who != OURS and (table, OURS, 0) in good:
-            pairs = [(good[table, OURS, seed], good[table, who, seed]) for seed in seeds]
-            gain = difference(pairs, cuts=True)
-            broken = CONTENDERS[who].deep and gain.mean < -gain.error
-            row["gain"] = str(gain) + ", broken" * broken
-        found.append(row)
-    return found
+def broken(table: str, who: str, score: Estimate, gain: Estimate) -> bool:
+    """Say whether a deep contender is ahead by more than one standard error."""
+    return CONTENDERS[who].deep and gain.mean < -gain.error
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -66,6 +67,31 @@ def difference(pairs: Sequence[tuple[float, float]], cuts: bool) -> Estimate:
         return estimate([first - second for first, second in pairs])
     found = paired(*zip(*pairs, strict=True), HELD / (1 - HELD))
     return Estimate(found.difference, found.error)
+
+
+def compared(
+    cells: Sequence[Cell],
+    ours: str,
+    anew: Collection[str],
+    broken: Callable[[str, str, Estimate, Estimate], bool],
+) -> list[dict[str, str]]:
+    """Give each contender's score in each table, and how much better ``ours`` is, seed by seed.
+
+    ``broken`` says by table, contender, score and gain whether a promise is.
+    """
+    good = {(cell.table, cell.contender, cell.seed): cell.good for cell in cells}
+    main = {cell.table: cell.main for cell in cells}
+    found = []
+    for table, who in dict.fromkeys((cell.table, cell.contender) for cell in cells):
+        seeds = [seed for some, other, seed in good if (some, other) == (table, who)]
+        score = estimate([abs(good[table, who, seed]) for seed in seeds])
+        known = [seed for seed in seeds if (table, ours, seed) in good]
+        pairs = [(good[table, ours, seed], good[table, who, seed]) for seed in known]
+        gain = difference(pairs, table in anew) if pairs else Estimate(math.nan, math.nan)
+        said = "" if who == ours or not pairs else str(gain)
+        row = {"table": f"{table}, {main[table]}", "contender": who, "score": str(score)}
+        found.append(row | {"gain": said + ", broken" * broken(table, who, score, gain)})
+    return found
 
 
 def arguments(about: str, tables: Sequence[str], known: Sequence[str] = tuple(SOURCES)) -> argparse.Namespace:

@@ -54,7 +54,7 @@ def _swept(job: Study, asked_for: Mapping[str, Any], options: argparse.Namespace
     hyper = models.defaults(rows, schema, network)
     fixed, ranges = parted(hyper, asked_for)
     hyper = overridden(hyper, fixed)
-    tried = spaced(hyper, ranges) or _around(hyper, fixed)
+    tried = spaced(hyper, ranges) or dict(sweeps.around(hyper, fixed))
     if not tried:
         raise RecipeError("hyper-parameters: all are fixed; say what to try: dropout='uniform(0, 0.5)', say")
     space = {name: [value] for name, value in hyper.items()} | tried
@@ -75,10 +75,6 @@ def _swept(job: Study, asked_for: Mapping[str, Any], options: argparse.Namespace
             return sweeps.halving(recipe, configs, key, data, report=_climbed, **given), 0
     with status("sweeping"):
         return jdl.sweep(recipe, configs, key, data, report=told, **given), 0
-
-
-def _around(hyper: Mapping[str, Any], fixed: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: span for name, span in sweeps.around(hyper).items() if name not in fixed}
 
 
 def _climbed(rung: Rung) -> None:

@@ -16,7 +16,9 @@ from jdl.data.nulls import clean
 if TYPE_CHECKING:
     from jdl.data.schema import Schema
 
-_LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
+"""Numbers are cut to what float32 holds."""
+
 _TRIED = 10_000  # rows by which it is told whether texts recur
 _DAY = 86_400_000_000  # microseconds
 
@@ -164,7 +166,7 @@ def _refuse(column: pl.Series, row: int, needed: str) -> None:
 def _shifted(values: NDArray[np.float64], number: Number) -> NDArray[np.float64]:
     values = np.where(np.isfinite(values), values, np.nan)
     with np.errstate(over="ignore"):  # what overflows is cut
-        return np.clip(values / number.scale - number.offset / number.scale, -_LARGEST, _LARGEST)
+        return np.clip(values / number.scale - number.offset / number.scale, -LARGEST, LARGEST)
 
 
 def _read(column: pl.Series, number: Number) -> pl.Series:

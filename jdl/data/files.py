@@ -18,6 +18,9 @@ from jdl.data.errors import DataError
 from jdl.data.frames import ENDINGS, from_arrow
 from jdl.data.nulls import NULLS, clean
 
+TEXT = (".csv", ".tsv")
+"""The endings of tables in text, whose types are inferred."""
+
 
 def ending(path: Path) -> str | None:
     """Give a file's ending in lower case where it is one that can be read."""

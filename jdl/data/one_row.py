@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jdl.data import ngrams
 from jdl.data.columns import MISSING_DAY, WORDS, Category, Column, Date, Number, Text
+from jdl.data.encode import LARGEST
 from jdl.data.errors import unknown_column
 from jdl.data.nulls import NULLS
 from jdl.data.read import read_table
@@ -21,7 +22,6 @@ from jdl.data.schema import Schema
 CACHED = 1024  # values of a column that are remembered, of at most so many characters
 LONGEST = 256
 
-_LARGEST = float(np.finfo(np.float32).max)
 _NUMERAL = re.compile(r"[+-]?(?:\d{1,18}\.?\d{0,18}|\.\d{1,18})", re.ASCII)
 _ISO = re.compile(r"[1-9]\d{3}-\d\d-\d\d(?:[T ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?)?", re.ASCII)
 _BLANKS = " \t\n\v\f\r"
@@ -78,7 +78,7 @@ def _number(number: Number) -> Read:
     def shifted(value: float) -> float:
         if not math.isfinite(value):
             return math.nan
-        return min(max(value / scale - shift, -_LARGEST), _LARGEST)
+        return min(max(value / scale - shift, -LARGEST), LARGEST)
 
     def read(value: Any) -> float:
         if value is None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from jdl.data import stream_files
 from jdl.data.files import (
+    TEXT,
     cleaned,
     ending,
     is_old_feather,
@@ -42,7 +43,7 @@ def opened(path: Path, folder: str, text: Collection[str], columns: Collection[s
     kind = ending(path)
     if kind in stream_files.ENDINGS:
         return _parquet(path, columns)
-    if kind in (".csv", ".tsv"):
+    if kind in TEXT:
         return _parquet(to_parquet(path, folder, text))
     if kind is None:
         read_file(path, text)  # says what is wrong
@@ -64,7 +65,7 @@ def _parquet(path: Path, columns: Collection[str] = ()) -> PartFile:
     head = from_arrow(schema.empty_table(), str(path))
     named = list(columns) or None
     groups = stream_files.groups_of(path)
-    blocks = (from_arrow(stream_files.read_arrow(group, named), str(path)) for group in groups)
+    blocks = (stream_files.read(group, named) for group in groups)
     return PartFile(cleaned(head.select(named or head.columns)), map(cleaned, blocks))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from jdl.data.errors import DataError
+from jdl.data.files import TEXT, ending
 from jdl.data.part_files import PartFile, opened
 from jdl.data.read import (
     files_of,
@@ -42,7 +43,7 @@ def read_parts(
         yield from cut(0, read_table(source, text), rows)
         return
     paths = files_of(Path(source))
-    only = columns if all(path.suffix.lower() in ENDINGS for path in paths) else ()
+    only = columns if all(ending(path) in ENDINGS for path in paths) else ()
     first = 0
     with tempfile.TemporaryDirectory() as folder:
         files = _opened(paths, folder, text, only)
@@ -78,7 +79,7 @@ def _opened(
     if mixed := of_several_types([file.head for file in files]):
         again = {*text, *mixed}
         files = [
-            opened(path, folder, again) if path.suffix.lower() in (".csv", ".tsv") else file
+            opened(path, folder, again) if ending(path) in TEXT else file
             for path, file in zip(paths, files, strict=True)
         ]
         require_same_types(paths, [file.head for file in files])

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from jdl.data.errors import DataError
-from jdl.data.files import ending, read_file
+from jdl.data.files import TEXT, ending, read_file
 from jdl.data.frames import ENDINGS, from_frame
 from jdl.data.nulls import clean
 
@@ -95,7 +95,7 @@ def require_same_types(files: Sequence[Path], frames: Sequence[pl.DataFrame]) ->
 
 
 def _with_text(path: Path, frame: pl.DataFrame, mixed: set[str], text: Collection[str]) -> pl.DataFrame:
-    if ending(path) not in (".csv", ".tsv"):
+    if ending(path) not in TEXT:
         return frame
     again = read_file(path, {*text, *mixed}).select(frame.columns)
     return frame.with_columns(again[name] for name in mixed)

@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
 from jdl.data.errors import DataError
-from jdl.data.files import separator
+from jdl.data.files import TEXT, separator
 from jdl.data.read import clean
 from jdl.data.stream_files import require_columns
 
@@ -50,7 +50,7 @@ def to_parquet(source: str | os.PathLike, folder: str | os.PathLike, text: Colle
     [(39, 'Private'), (None, 'Local')]
     """
     path = Path(source)
-    if path.suffix.lower() not in (".csv", ".tsv"):
+    if path.suffix.lower() not in TEXT:
         raise DataError(f"{path}: ending {path.suffix!r}; needs a file ending in .csv or .tsv")
     try:
         about = path.stat()

@@ -16,6 +16,7 @@ import pyarrow.parquet as pa_parquet
 from numpy.typing import NDArray
 
 from jdl.data.errors import DataError, unknown_column
+from jdl.data.frames import from_arrow
 from jdl.data.schema import Schema
 
 Files = str | os.PathLike | Iterable[str | os.PathLike]
@@ -134,13 +135,6 @@ def _described(path: str, size: int, changed: int) -> Any:
 
 def read(group: Group, columns: Sequence[str] | None = None) -> pl.DataFrame:
     """Read the named columns of a row group, all by default."""
-    frame = pl.from_arrow(read_arrow(group, columns))
-    assert isinstance(frame, pl.DataFrame)
-    return frame
-
-
-def read_arrow(group: Group, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read the named columns of a row group as Arrow."""
     try:
         with pa_parquet.ParquetFile(group.path, metadata=describe(group.path)) as file:
             if group.number >= file.num_row_groups:
@@ -155,7 +149,7 @@ def read_arrow(group: Group, columns: Sequence[str] | None = None) -> pa.Table:
         raise DataError(
             f"{group}: has {table.num_rows} rows, had {group.rows}; the file was changed meanwhile"
         )
-    return table
+    return from_arrow(table, group.path)
 
 
 def encoded(group: Group, schema: Schema, weight: str | None = None) -> Rows:

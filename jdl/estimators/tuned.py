@@ -62,7 +62,7 @@ def _drawn(hyper: dict[str, Any], given: Collection[str], count: int, key: Any) 
     """Give the defaults, and others around them."""
     if count < 2:
         raise RecipeError(f"search: found {count}, needs at least 2 configurations")
-    space = {name: span for name, span in around(hyper).items() if name not in given}
+    space = around(hyper, given)
     if not space:
         known = ", ".join(name for name in hyper if name not in given) or "no hyper-parameter"
         raise RecipeError(

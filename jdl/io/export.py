@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from jdl import disk
 from jdl.data import WORDS, ngrams
 from jdl.data.columns import MISSING_DAY, Category, Number
+from jdl.data.encode import LARGEST
 from jdl.io.errors import ModelError
 from jdl.io.model import Model
 
@@ -127,7 +128,7 @@ def _check_digits(number: Number) -> None:
     low, high = number.low or 0.0, number.high or 0.0
     largest = max(abs(low), abs(high))
     few = number.offset and largest * 2.0**-48 > 1e-6 * (high - low)
-    if few or largest > float(np.finfo(np.float32).max) or number.scale < 2.0**-100:
+    if few or largest > LARGEST or number.scale < 2.0**-100:
         raise ModelError(
             f"export: column {number.name!r} needs more digits or a wider range than two float32 have (its "
             f"values lie between {low:g} and {high:g}); subtract or divide them in the table and fit again, "

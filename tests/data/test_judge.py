@@ -1,27 +1,12 @@
 """What columns of raw text are taken for, and that it is applied as it was judged."""
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 import pytest
 
 from jdl.data import Category, Date, Format, Number, Text, infer_schema
 from jdl.data.judge import judge
-
-N = 60
-
-
-def judged(values: list, name: str = "x") -> Any:
-    """Judge a column in which the values recur."""
-    return judge(pl.Series(name, [values[i % len(values)] for i in range(N)]))
-
-
-def encoded(values: list, rows: list, kind: str) -> Any:
-    """Infer from recurring values, and code some rows."""
-    frame = pl.DataFrame({"x": [values[i % len(values)] for i in range(N)]})
-    return infer_schema(frame).encode(pl.DataFrame({"x": rows}))[kind][:, 0]
-
+from tests.data.judged import N, encoded, judged
 
 NUMBERS = {
     "plain": (["1e-3", " 2E5", "-3", "+.5"], Format(), [1e-3, 2e5, -3, 0.5]),

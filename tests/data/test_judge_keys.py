@@ -3,21 +3,13 @@
 import random
 import uuid
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
 from jdl.data import Category, Dropped, Number, infer_schema, read_table
 from jdl.data.judge import judge
-
-N = 60
-
-
-def judged(values: list, name: str = "x") -> Any:
-    """Judge a column in which the values recur."""
-    return judge(pl.Series(name, [values[i % len(values)] for i in range(N)]))
-
+from tests.data.judged import N, judged
 
 RANDOM = random.Random(0)
 

@@ -1,7 +1,6 @@
 """What writes dates, times and durations, judged from texts and from whole numbers."""
 
 import datetime as dt
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -9,20 +8,7 @@ import pytest
 
 from jdl.data import Category, Date, Number, infer_schema
 from jdl.data.judge import judge
-
-N = 60
-
-
-def judged(values: list, name: str = "x") -> Any:
-    """Judge a column in which the values recur."""
-    return judge(pl.Series(name, [values[i % len(values)] for i in range(N)]))
-
-
-def encoded(values: list, rows: list, kind: str) -> Any:
-    """Infer from recurring values, and code some rows."""
-    frame = pl.DataFrame({"x": [values[i % len(values)] for i in range(N)]})
-    return infer_schema(frame).encode(pl.DataFrame({"x": rows}))[kind][:, 0]
-
+from tests.data.judged import N, encoded, judged
 
 DATES = {
     "": (["2024-01-31", "2024-2-1", "2024-01-31"], 31),

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import strategies as st
 
 from jdl.data import (
     MISSING_DAY,
@@ -18,21 +17,10 @@ from jdl.data import (
     Format,
     Number,
     Schema,
-    Target,
     Text,
     infer_schema,
 )
-
-ROWS = 40
-Y = ["no", "yes"] * (ROWS // 2)
-SCHEMA = Schema(
-    Target("y", "classification", classes=("no", "yes")), (Number("age"),), (Category("work", ("a", "b")),)
-)
-
-
-def infer(y: Any = Y, target: str = "y", task: Any = None, **columns: Any) -> Schema:
-    return infer_schema(pl.DataFrame({**columns, "y": y}, strict=False), target, task)
-
+from tests.data.inferred import ROWS, SCHEMA, Y, infer
 
 # What is inferred.
 
@@ -262,9 +250,6 @@ def test_every_kind_needs_its_own_values() -> None:
         schema.encode(pl.DataFrame([good]).with_columns(yes=pl.lit(2)))
 
 
-# Several targets, or none.
-
-
 def test_copies_are_left_out() -> None:
     a = [1.5, 2.0, None, 3.0] * 10
     schema = infer(
@@ -275,17 +260,3 @@ def test_copies_are_left_out() -> None:
         "b": "duplicate of 'a'", "d": "duplicate of 'c'", "leak": "duplicate of 'y'",
     }  # fmt: skip
     assert "column 'leak' equals the target 'y': left out" in schema.notes
-
-
-# As JSON.
-
-names = st.text(min_size=1, max_size=5)
-floats = st.floats(allow_nan=False, allow_infinity=False)
-scales = st.floats(min_value=1e-300, allow_infinity=False)
-formats = st.builds(Format, st.just(","), st.sampled_from(["", ".", " ", "'"]), st.tuples(names))
-numbers = st.builds(
-    Number, names, st.sampled_from(["number", "boolean", "time"]), floats, scales, st.integers(0, 99),
-    formats, st.tuples(names), low=floats, evidence=names,
-)  # fmt: skip
-kinds = (names, st.integers(), floats, st.booleans())
-classes = st.one_of(st.lists(kind, min_size=2, max_size=4, unique=True) for kind in kinds)

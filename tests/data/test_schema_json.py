@@ -20,11 +20,7 @@ from jdl.data import (
     Target,
     Text,
 )
-
-SCHEMA = Schema(
-    Target("y", "classification", classes=("no", "yes")), (Number("age"),), (Category("work", ("a", "b")),)
-)
-
+from tests.data.inferred import SCHEMA
 
 names = st.text(min_size=1, max_size=5)
 

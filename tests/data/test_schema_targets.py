@@ -9,28 +9,11 @@ import pytest
 from hypothesis import strategies as st
 
 from jdl.data import (
-    Category,
     DataError,
     Format,
-    Number,
-    Schema,
-    Target,
     infer_schema,
 )
-
-ROWS = 40
-
-
-Y = ["no", "yes"] * (ROWS // 2)
-
-
-SCHEMA = Schema(
-    Target("y", "classification", classes=("no", "yes")), (Number("age"),), (Category("work", ("a", "b")),)
-)
-
-
-def infer(y: Any = Y, target: str = "y", task: Any = None, **columns: Any) -> Schema:
-    return infer_schema(pl.DataFrame({**columns, "y": y}, strict=False), target, task)
+from tests.data.inferred import ROWS, SCHEMA, Y, infer
 
 
 @pytest.mark.parametrize(

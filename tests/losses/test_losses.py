@@ -14,13 +14,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from jdl import losses
-
-RNG = np.random.default_rng(0)
-LOGITS = RNG.normal(size=(7, 5)).astype(np.float32)
-CLASSES = RNG.integers(0, 5, 7)
-SOFT = RNG.dirichlet(np.ones(5), 7).astype(np.float32)
-MASK = SOFT > 0.2
-CLASS_WEIGHT = np.array([0.5, 1.0, 2.0, 3.0, 0.0], np.float32)
+from tests.losses.drawn import CLASS_WEIGHT, CLASSES, LOGITS, MASK, RNG, SOFT, A, B, C
 
 
 def test_class_weight_multiplies_the_loss_of_its_class():
@@ -80,7 +74,6 @@ def test_gradients_also_with_respect_to_the_options():
     check_grads(jax.jit(losses.squared_error), (LOGITS[0], SOFT[0]), order=1, rtol=1e-2, atol=1e-2)
 
 
-A, B, C = jnp.array([0.3, -1.2, 0.8]), jnp.array([1.0, 0.4, -0.9]), jnp.array([-0.5, 0.2, 1.1])
 Y = jnp.array([1, 0, 1])
 OPTION, WEIGHT = jnp.float32(0.4), jnp.array([0.2, 0.5, 0.9])
 

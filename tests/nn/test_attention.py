@@ -7,6 +7,7 @@ import pytest
 
 from jdl import nn
 from jdl.nn.positions import alibi_slopes
+from tests.nn.drawn import equations, random_params
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -138,22 +139,6 @@ def test_values_that_fit_no_keys(inputs, message):
 def test_rotary_needs_heads_of_even_width():
     with pytest.raises(nn.LayerError, match=r"rotary: has shape \(4, 2, 3\), needs .* d even"):
         nn.attention(2, rotary=1e4).specs(jnp.zeros((4, 6)))
-
-
-def random_params(net, *inputs):
-    """Parameters none of which is zero or one, and the state."""
-    params, state = net.init(KEY, *inputs)
-    return jax.tree.map(lambda leaf: jnp.asarray(normal(*leaf.shape)), params), state
-
-
-def equations(jaxpr):
-    """Give every equation of a jaxpr and of those inside it."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for value in jax.tree.leaves(list(equation.params.values())):
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
 
 
 def test_causal_attention_sees_nothing_later():

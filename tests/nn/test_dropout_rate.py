@@ -6,14 +6,7 @@ import numpy as np
 import pytest
 
 from jdl import nn
-
-RNG = np.random.default_rng(0)
-
-KEY = jax.random.key(0)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape).astype(np.float32)
+from tests.nn.drawn import KEY, normal
 
 
 def drop(rate, key, x):

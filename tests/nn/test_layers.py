@@ -7,20 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from jdl import nn
-
-RNG = np.random.default_rng(0)
-KEY = jax.random.key(0)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape).astype(np.float32)
-
-
-def random_params(net, *inputs):
-    """Parameters none of which is zero or one, and the state."""
-    params, state = net.init(KEY, *inputs)
-    return jax.tree.map(lambda leaf: jnp.asarray(normal(*leaf.shape)), params), state
-
+from tests.nn.drawn import KEY, equations, normal, random_params
 
 LAYERS = {
     "dense": (nn.dense(3), normal(4, 5)),
@@ -134,16 +121,6 @@ def test_weights_made_from_the_example_are_allowed():
     found = jax.vmap(lambda params, x: nn.batched(scaled)(params, {}, x[None])[0][0])(each, xs)
     expected = jnp.arange(5.0)[:, None, None] * (xs @ params["part"]["w"])
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
-
-
-def equations(jaxpr):
-    """Give every equation of a jaxpr and of those inside it."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for value in jax.tree.leaves(list(equation.params.values())):
-            inner = getattr(value, "jaxpr", value)
-            if hasattr(inner, "eqns"):
-                yield from equations(inner)
 
 
 @pytest.mark.parametrize("wrap", [lambda net: net, lambda net: nn.repeat(2, net), nn.remat])

@@ -6,21 +6,7 @@ import numpy as np
 import pytest
 
 from jdl import nn
-
-RNG = np.random.default_rng(0)
-
-
-KEY = jax.random.key(0)
-
-
-def normal(*shape):
-    return RNG.normal(size=shape).astype(np.float32)
-
-
-def random_params(net, *inputs):
-    """Parameters none of which is zero or one, and the state."""
-    params, state = net.init(KEY, *inputs)
-    return jax.tree.map(lambda leaf: jnp.asarray(normal(*leaf.shape)), params), state
+from tests.nn.drawn import KEY, normal, random_params
 
 
 @pytest.mark.parametrize("shape", [(64, 3), (16, 8, 8, 3)])

@@ -24,3 +24,7 @@ def train(optimizer, steps=20, params=PARAMS):
         return (optax.apply_updates(params, updates), state), None
 
     return jax.lax.scan(step, (params, optimizer.init(params)), None, steps)[0][0]
+
+
+def assert_close(found, expected, rtol=1e-5, atol=1e-6):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), found, expected)

@@ -7,12 +7,7 @@ import optax
 import pytest
 
 from jdl import optim
-from tests.optim.problem import CENTRE, PARAMS, RNG, gradient, train
-
-
-def assert_close(found, expected, rtol=1e-5, atol=1e-6):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), found, expected)
-
+from tests.optim.problem import CENTRE, PARAMS, RNG, assert_close, gradient, train
 
 H = {"rate": np.array([0.02, 0.1], np.float32), "b1": np.array([0.7, 0.9], np.float32),
      "b2": np.array([0.9, 0.95], np.float32), "decay": np.array([0.3, 0.0], np.float32)}  # fmt: skip

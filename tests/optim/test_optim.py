@@ -9,11 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jdl import optim
-from tests.optim.problem import PARAMS, gradient, train
-
-
-def assert_close(found, expected, rtol=1e-5, atol=1e-6):
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=rtol, atol=atol), found, expected)
+from tests.optim.problem import PARAMS, assert_close, gradient, train
 
 
 def test_adamw_equals_optax_with_a_schedule_and_a_mask():

@@ -13,28 +13,13 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from jdl.train import checkpoint
 from jdl.train.checkpoint import CheckpointError
+from tests.train.same import assert_same
 
 ROOT = Path(__file__).parents[2]
-
-
-def assert_same(found, expected):
-    """The same structure, and in every leaf the same type and bits."""
-    assert jax.tree.structure(found) == jax.tree.structure(expected)
-    for a, b in zip(jax.tree.leaves(found), jax.tree.leaves(expected), strict=True):
-        assert type(a) is type(b)
-        if not hasattr(b, "dtype"):
-            assert repr(a) == repr(b)
-            continue
-        assert (a.dtype, a.shape) == (b.dtype, b.shape)
-        if jax.dtypes.issubdtype(b.dtype, jax.dtypes.prng_key):
-            assert jax.random.key_impl(a) == jax.random.key_impl(b)
-            a, b = jax.random.key_data(a), jax.random.key_data(b)
-        assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 
 
 @pytest.mark.parametrize(

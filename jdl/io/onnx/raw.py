@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jdl.data.columns import Number
+from jdl.data.encode import LARGEST
 from jdl.io.onnx.graph import ROWS, Graph
-
-_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Raw(NamedTuple):
@@ -48,7 +47,7 @@ def shifted(number: Number) -> Raw:
 
     def write(graph: Graph, name: str) -> Any:
         value = graph.op("Sub", graph.op("Div", name, scale), shift)
-        held = graph.op("Clip", value, np.float64(-_LARGEST), np.float64(_LARGEST))
+        held = graph.op("Clip", value, np.float64(-LARGEST), np.float64(LARGEST))
         return graph.cast(graph.where(graph.op("IsInf", name), np.float64(np.nan), held), np.float32)
 
     return Raw("DOUBLE", write)
